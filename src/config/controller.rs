@@ -1,0 +1,145 @@
+//! The controller's settings.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{
+    HttpsUrl, LogFormat,
+    reader::Reader,
+    value::{
+        address, boolean, bytes_between, count_between, duration_between, https_url, list, log_filter, log_format, path,
+    },
+};
+
+const SECOND_MS: u64 = 1_000;
+const MINUTE_MS: u64 = 60 * SECOND_MS;
+const HOUR_MS: u64 = 60 * MINUTE_MS;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControllerSettings {
+    pub data_dir: PathBuf,
+    pub listen: SocketAddr,
+    /// How others reach the controller; the listening address and the host's name unless set.
+    pub public_url: Option<HttpsUrl>,
+    /// Further names and addresses for the own certificate.
+    pub server_names: Vec<String>,
+    /// The operator's certificate, served instead of the own one.
+    pub tls: Option<TlsFiles>,
+    pub leases: LeaseSettings,
+    pub limits: LimitSettings,
+    /// `/metrics` answers without a token.
+    pub metrics_open: bool,
+    pub log: LogSettings,
+}
+
+/// PEM files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaseSettings {
+    pub ttl: Duration,
+    pub margin: Duration,
+    pub offer_timeout: Duration,
+    pub offline_after: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitSettings {
+    pub body_bytes: u64,
+    pub batch_bytes: u64,
+    pub blob_bytes: u64,
+    pub batch_items: u64,
+    /// Open jobs.
+    pub queue: u64,
+    /// Commands waiting for the writer thread.
+    pub command_queue: u64,
+    pub wait_max: Duration,
+    pub steps_per_attempt: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    /// A filter of `tracing`, known to parse.
+    pub level: String,
+    pub format: LogFormat,
+}
+
+impl ControllerSettings {
+    pub(super) fn read(reader: &mut Reader<'_>, default_data_dir: &Path) -> Self {
+        Self {
+            data_dir: reader.take_optional("controller.data_dir", path).unwrap_or_else(|| default_data_dir.to_owned()),
+            listen: reader.take("controller.listen", address),
+            public_url: reader.take_optional("controller.public_url", https_url),
+            server_names: reader.take("controller.server_names", list),
+            tls: TlsFiles::read(reader),
+            leases: LeaseSettings::read(reader),
+            limits: LimitSettings::read(reader),
+            metrics_open: reader.take("metrics.open", boolean),
+            log: LogSettings::read(reader),
+        }
+    }
+}
+
+impl TlsFiles {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let certificate = reader.take_optional("tls.certificate", path);
+        let key = reader.take_optional("tls.key", path);
+        match (certificate, key) {
+            (Some(certificate), Some(key)) => Some(Self { certificate, key }),
+            (None, None) => None,
+            (Some(_), None) => {
+                reader.refuse(&["tls.certificate"], "tls.certificate stands alone; set tls.key to its private key");
+                None
+            }
+            (None, Some(_)) => {
+                reader.refuse(&["tls.key"], "tls.key stands alone; set tls.certificate to its certificate chain");
+                None
+            }
+        }
+    }
+}
+
+impl LeaseSettings {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let leases = Self {
+            ttl: reader.take("leases.ttl", duration_between(5 * SECOND_MS, 10 * MINUTE_MS)),
+            margin: reader.take("leases.margin", duration_between(SECOND_MS / 2, MINUTE_MS)),
+            offer_timeout: reader.take("leases.offer_timeout", duration_between(SECOND_MS, MINUTE_MS)),
+            offline_after: reader.take("leases.offline_after", duration_between(5 * SECOND_MS, HOUR_MS)),
+        };
+        // A machine must not count as gone while its lease may still be live.
+        if leases.offline_after < leases.ttl + leases.margin {
+            let message = "leases.offline_after is shorter than leases.ttl and leases.margin together; make it longer";
+            reader.refuse(&["leases.offline_after", "leases.ttl", "leases.margin"], message);
+        }
+        leases
+    }
+}
+
+impl LimitSettings {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            body_bytes: reader.take("limits.body_bytes", bytes_between("64KiB", "64MiB")),
+            batch_bytes: reader.take("limits.batch_bytes", bytes_between("64KiB", "1GiB")),
+            blob_bytes: reader.take("limits.blob_bytes", bytes_between("1MiB", "4GiB")),
+            batch_items: reader.take("limits.batch_items", count_between(1, 10_000)),
+            queue: reader.take("limits.queue", count_between(1, 10_000_000)),
+            command_queue: reader.take("limits.command_queue", count_between(16, 65_536)),
+            wait_max: reader.take("limits.wait_max", duration_between(SECOND_MS, MINUTE_MS)),
+            steps_per_attempt: reader.take("limits.steps_per_attempt", count_between(100, 1_000_000)),
+        }
+    }
+}
+
+impl LogSettings {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self { level: reader.take("log.level", log_filter), format: reader.take("log.format", log_format) }
+    }
+}

@@ -1,0 +1,144 @@
+//! The table of settings: key, default and help. Flags and variables follow from the key.
+
+/// Whose command line has the flag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Controller,
+    Agent,
+    Both,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// `section.key` of the file.
+    pub key: &'static str,
+    pub side: Side,
+    /// As it would be written in a variable; `None` where there is none and the setting is optional.
+    pub default: Option<&'static str>,
+    /// May be given several times on the command line.
+    pub repeated: bool,
+    /// Shown as the flag's value in `--help`.
+    pub value_name: &'static str,
+    pub help: &'static str,
+}
+
+impl Setting {
+    pub fn section(&self) -> &'static str {
+        self.split().0
+    }
+
+    pub fn name(&self) -> &'static str {
+        self.split().1
+    }
+
+    /// Without the dashes: `listen`, `leases-ttl`, `label`.
+    pub fn flag(&self) -> String {
+        match self.key {
+            "agent.labels" => "label".to_owned(),
+            "controller.server_names" => "server-name".to_owned(),
+            _ => self.short_key('-').replace('_', "-"),
+        }
+    }
+
+    /// `DESKFLEET_LISTEN`, `DESKFLEET_LEASES_TTL`.
+    pub fn variable(&self) -> String {
+        format!("DESKFLEET_{}", self.short_key('_').to_uppercase())
+    }
+
+    /// The sections `controller` and `agent` are left out of flags and variables: a process is one or the other.
+    fn short_key(&self, joint: char) -> String {
+        match self.split() {
+            ("controller" | "agent", name) => name.to_owned(),
+            (section, name) => format!("{section}{joint}{name}"),
+        }
+    }
+
+    fn split(&self) -> (&'static str, &'static str) {
+        self.key.split_once('.').unwrap_or(("", self.key))
+    }
+}
+
+/// `DESKFLEET_*` variables that are no settings of this module: the command line and the client read them.
+pub const CLIENT_VARIABLES: &[&str] =
+    &["DESKFLEET_CONFIG", "DESKFLEET_URL", "DESKFLEET_TOKEN", "DESKFLEET_TOKEN_FILE", "DESKFLEET_CA"];
+
+const fn row(
+    side: Side,
+    key: &'static str,
+    default: Option<&'static str>,
+    value_name: &'static str,
+    help: &'static str,
+) -> Setting {
+    Setting { key, side, default, repeated: false, value_name, help }
+}
+
+const fn repeated(setting: Setting) -> Setting {
+    Setting { repeated: true, ..setting }
+}
+
+use Side::{Agent, Both, Controller};
+
+pub const SETTINGS: &[Setting] = &[
+    row(Controller, "controller.data_dir", None, "DIR", "Where the controller keeps its database, keys and artifacts"),
+    row(Controller, "controller.listen", Some("0.0.0.0:8443"), "ADDR", "Address and port of the HTTPS server"),
+    row(Controller, "controller.public_url", None, "URL", "How machines and people reach the controller"),
+    repeated(row(
+        Controller,
+        "controller.server_names",
+        Some(""),
+        "NAME",
+        "Further names or addresses for the controller's own certificate",
+    )),
+    row(Controller, "tls.certificate", None, "FILE", "Certificate chain (PEM) to serve instead of the own one"),
+    row(Controller, "tls.key", None, "FILE", "Private key (PEM) of that certificate"),
+    row(Controller, "leases.ttl", Some("30s"), "TIME", "How long a machine may go on without a renewal"),
+    row(Controller, "leases.margin", Some("2s"), "TIME", "What the controller waits beyond the TTL"),
+    row(Controller, "leases.offer_timeout", Some("5s"), "TIME", "How long an offer waits to be accepted"),
+    row(Controller, "leases.offline_after", Some("45s"), "TIME", "Silence after which a machine counts as offline"),
+    row(Controller, "limits.body_bytes", Some("4MiB"), "SIZE", "Largest request body, batches and blobs excepted"),
+    row(Controller, "limits.batch_bytes", Some("64MiB"), "SIZE", "Largest body of a batch"),
+    row(Controller, "limits.blob_bytes", Some("64MiB"), "SIZE", "Largest image, file or artifact"),
+    row(Controller, "limits.batch_items", Some("10000"), "COUNT", "Most jobs in one batch"),
+    row(Controller, "limits.queue", Some("1000000"), "COUNT", "Most open jobs"),
+    row(Controller, "limits.command_queue", Some("1024"), "COUNT", "Commands waiting for the writer before 503"),
+    row(Controller, "limits.wait_max", Some("60s"), "TIME", "Longest `?wait=` of a request"),
+    row(Controller, "limits.steps_per_attempt", Some("10000"), "COUNT", "Most step reports kept of one attempt"),
+    row(Controller, "metrics.open", Some("false"), "BOOL", "Serve /metrics without a token"),
+    row(Both, "log.level", Some("info"), "FILTER", "error, warn, info, debug, trace, or a filter by module"),
+    row(Both, "log.format", Some("text"), "FORMAT", "text or json"),
+    row(Agent, "agent.controller", None, "URL", "The controller; remembered after the first join"),
+    row(Agent, "agent.name", None, "NAME", "Name of the machine; the host's name unless given"),
+    row(Agent, "agent.pool", None, "POOL", "Pool to join; the join token's unless given"),
+    repeated(row(Agent, "agent.labels", Some(""), "K=V", "Labels of the machine, for selectors")),
+    row(Agent, "agent.data_dir", None, "DIR", "Where the agent keeps its identity and its spool"),
+    row(Agent, "agent.join_token_file", None, "FILE", "File with the join token, read once"),
+    row(Agent, "agent.spool_bytes", Some("512MiB"), "SIZE", "Reports and pictures kept while the controller is away"),
+    row(Agent, "agent.probe_interval", Some("5s"), "TIME", "How often an idle machine looks at its desktop"),
+    row(Agent, "agent.proxy", None, "URL", "HTTP proxy to the controller; the environment's unless given"),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn flags_and_variables_follow_from_keys() {
+        let of = |key: &str| SETTINGS.iter().find(|setting| setting.key == key).unwrap();
+        assert_eq!(of("controller.data_dir").flag(), "data-dir");
+        assert_eq!(of("leases.offer_timeout").flag(), "leases-offer-timeout");
+        assert_eq!(of("agent.labels").flag(), "label");
+        assert_eq!(of("agent.data_dir").variable(), "DESKFLEET_DATA_DIR");
+        assert_eq!(of("leases.ttl").variable(), "DESKFLEET_LEASES_TTL");
+    }
+
+    #[test]
+    fn no_flag_means_two_things_on_one_side() {
+        for side in [Controller, Agent] {
+            let flags: Vec<String> =
+                SETTINGS.iter().filter(|s| s.side == side || s.side == Both).map(Setting::flag).collect();
+            assert_eq!(flags.iter().collect::<BTreeSet<_>>().len(), flags.len(), "{flags:?}");
+        }
+    }
+}
