@@ -1,0 +1,210 @@
+//! Jobs, attempts and failures as clients see them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::{
+    ids::{AttemptId, BatchId, Digest, Epoch, JobId, MachineName, Name},
+    time::Timestamp,
+};
+
+/// `POST /v1/jobs`, and one item of a batch. Only `workflow` is required.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JobRequest {
+    pub workflow: Name,
+    /// The newest enabled version unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+    /// An object that fits the workflow's `input` schema.
+    #[serde(default = "empty_object")]
+    #[schema(value_type = Object)]
+    pub input: Value,
+    /// Unique per workflow while a job with it is open or succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<Name>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<MachineName>,
+    /// Labels the machine must have.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub require: BTreeMap<String, String>,
+    /// −100 to 100, higher sooner.
+    #[serde(default)]
+    pub priority: i16,
+    /// RFC 3339, or a duration from now such as `2h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_at: Option<String>,
+    /// RFC 3339, or a duration from now such as `2h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<String>,
+    /// Names of files and the digests of blobs uploaded before.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, Digest>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Where to tell how it ended. Not available in this version: must be empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>)]
+    pub notify: Vec<Value>,
+}
+
+fn empty_object() -> Value {
+    Value::Object(serde_json::Map::new())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    Scheduled,
+    Queued,
+    Blocked,
+    Running,
+    Waiting,
+    NeedsReview,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+impl JobState {
+    /// Terminal, or waiting for a person's decision alone.
+    pub const fn is_settled(self) -> bool {
+        matches!(self, Self::NeedsReview | Self::Succeeded | Self::Failed | Self::Cancelled)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Job {
+    pub id: JobId,
+    pub workflow: Name,
+    pub version: u32,
+    pub state: JobState,
+    /// Within `running`: `offered`, `accepted`, `executing` or `committing`.
+    pub phase: Option<String>,
+    pub team: Name,
+    pub pool: Name,
+    pub priority: i16,
+    pub key: Option<String>,
+    #[schema(value_type = Object)]
+    pub input: Value,
+    #[schema(value_type = Object)]
+    pub output: Option<Value>,
+    pub labels: BTreeMap<String, String>,
+    pub require: BTreeMap<String, String>,
+    pub files: BTreeMap<String, Digest>,
+    /// The machine of the current or last attempt.
+    pub machine: Option<MachineName>,
+    /// The machine the request asked for.
+    pub requested_machine: Option<MachineName>,
+    pub batch: Option<BatchId>,
+    pub retry_of: Option<JobId>,
+    pub created_at: Timestamp,
+    pub run_at: Option<Timestamp>,
+    pub queued_at: Option<Timestamp>,
+    pub started_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    pub deadline: Option<Timestamp>,
+    pub cancel_requested_at: Option<Timestamp>,
+    /// 1 is next, among the jobs that compete for the same machines.
+    pub queue_position: Option<u64>,
+    pub blocked_reason: Option<String>,
+    #[schema(value_type = Object)]
+    pub progress: Option<Value>,
+    pub failure: Option<Failure>,
+    pub attempts: Vec<Attempt>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Succeeded,
+    Failed,
+    Lost,
+    Declined,
+    Cancelled,
+}
+
+/// What an attempt may have done to the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    None,
+    Committed,
+    Unknown,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Attempt {
+    pub id: AttemptId,
+    pub number: u32,
+    pub machine: MachineName,
+    pub epoch: Epoch,
+    /// Null while it runs.
+    pub outcome: Option<Outcome>,
+    pub effect: Effect,
+    pub offered_at: Timestamp,
+    pub started_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    pub failure: Option<Failure>,
+    pub steps_done: u32,
+    pub steps_total: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Category {
+    Business,
+    AppNotReady,
+    AppCrashed,
+    Desktop,
+    TargetNotFound,
+    Assertion,
+    Timeout,
+    Credential,
+    MachineLost,
+    Agent,
+    InvalidWorkflow,
+    Deadline,
+    Cancelled,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Failure {
+    pub category: Category,
+    pub message: String,
+    pub step: Option<StepRef>,
+    pub machine: Option<MachineName>,
+    pub attempt: Option<u32>,
+    pub effect: Effect,
+    pub retryable: bool,
+    /// Equal for failures of one kind at one place.
+    pub fingerprint: String,
+    pub incident: Option<String>,
+    pub artifacts: Vec<Artifact>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StepRef {
+    /// `steps/4`, `steps/2/then/0`, `apps/clinic/recover/1/steps/0`.
+    pub path: String,
+    pub id: Option<String>,
+    pub action: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Artifact {
+    pub name: String,
+    pub attempt: u32,
+    /// Below the controller's own address: `/v1/jobs/{id}/artifacts/{attempt}/{name}`.
+    pub url: String,
+    pub bytes: u64,
+    pub sha256: Digest,
+    pub content_type: String,
+    /// False while the agent has named it but not yet sent it.
+    pub stored: bool,
+}
