@@ -1,0 +1,58 @@
+//! The limits of a document. Every one has a name here, and a fault that says it when it is met.
+
+use std::time::Duration;
+
+/// Bytes of one file, all its documents together.
+pub const SOURCE_BYTES: usize = 1024 * 1024;
+/// Documents in one file.
+pub const DOCUMENTS: usize = 200;
+/// Values (mappings, lists and scalars) in one file, after aliases are expanded.
+pub const VALUES: usize = 100_000;
+/// Bytes of text and keys in one file, after aliases are expanded.
+pub const EXPANDED_BYTES: usize = 4 * SOURCE_BYTES;
+/// Mappings and lists inside one another, in the source.
+pub const SOURCE_DEPTH: usize = 64;
+/// Bytes of one key.
+pub const KEY_BYTES: usize = 256;
+/// Bytes of one text.
+pub const TEXT_BYTES: usize = 64 * 1024;
+/// Characters of a name.
+pub const NAME_LENGTH: usize = 63;
+/// Steps of one document, nested ones counted.
+pub const STEPS: usize = 1_000;
+/// Steps inside steps, and combiners inside combiners.
+pub const NESTING: usize = 16;
+/// Images of one document.
+pub const IMAGES: usize = 500;
+/// Variants of one image target.
+pub const VARIANTS: usize = 20;
+/// Parts of `any` or `all`.
+pub const COMBINED: usize = 50;
+/// Parts of a command line, and of its environment.
+pub const ARGUMENTS: usize = 200;
+/// Chords in one `key` step.
+pub const CHORDS: usize = 100;
+/// Screens of one app, probes of one screen, recoveries of one app, apps of one workflow.
+pub const ENTRIES: usize = 100;
+/// Regions of one `mask`.
+pub const MASKS: usize = 20;
+/// Bytes of a regular expression.
+pub const PATTERN_BYTES: usize = 4 * 1024;
+/// Bytes that a compiled regular expression may take.
+pub const PATTERN_COMPILED_BYTES: usize = 1024 * 1024;
+/// Bytes of an `input` schema as JSON.
+pub const SCHEMA_BYTES: usize = 256 * 1024;
+/// Faults reported for one file. The rest is counted.
+pub const FAULTS: usize = 100;
+/// Repetitions of a step (`retries`) or of a recovery (`times`).
+pub const REPEATS: u32 = 100;
+/// Attempts of a job.
+pub const ATTEMPTS: u32 = 100;
+/// Steps an expression or template may take, in units of its engine.
+pub const TEMPLATE_FUEL: u64 = 200_000;
+/// Bytes an expression or template may yield.
+pub const TEMPLATE_OUTPUT_BYTES: usize = 1024 * 1024;
+/// Pixels of a display's side, and of every position.
+pub const PIXELS: i64 = 65_535;
+/// The longest duration a document can name.
+pub const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);

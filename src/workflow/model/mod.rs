@@ -1,0 +1,27 @@
+//! The typed document: what the readers make and the step engine runs.
+//!
+//! A value of these types has been checked: names have their shape, patterns, templates and expressions compile, every target is
+//! of a kind that this version can find. It must not know how it was written (YAML, JSON) nor how it will be carried out.
+
+mod app;
+mod command;
+mod document;
+mod key;
+mod pool;
+mod scalar;
+mod step;
+mod target;
+mod workflow;
+
+pub use app::{App, Launch, Launches, Recovery, Screen, System, VersionProbe};
+pub use command::CommandLine;
+pub use document::{Body, Document, Kind};
+pub use key::{Chord, Key, Modifier, NamedKey};
+pub use pool::{Display, Pool};
+pub use scalar::{Category, Color, Digest, ImageFile, Name, Pattern, Region};
+pub use step::{
+    Action, Assertion, Button, Click, Condition, Drag, Extract, Fail, How, Launching, Screenshot, ScreenshotWhen, Scroll,
+    Step, Subject, TypeText, Via, Watch,
+};
+pub use target::{Find, ImageTarget, PixelProbe, Place, Position, Probe, Target, TitleMatch, WindowTarget};
+pub use workflow::{RetryPolicy, Workflow};

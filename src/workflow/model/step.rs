@@ -1,0 +1,255 @@
+//! Steps: one action each, with options.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::command::CommandLine;
+use super::key::{Chord, Modifier};
+use super::scalar::{Category, Name, Pattern, Region};
+use super::target::{Place, Probe, Target};
+use crate::workflow::expression::Expression;
+use crate::workflow::template::Template;
+use crate::workflow::value::SetValue;
+
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// As failures name it: `steps/4/then/0`. Steps of an app begin with `recover/0/steps/…`.
+    pub path: String,
+    pub id: Option<Name>,
+    /// For people.
+    pub name: Option<String>,
+    pub action: Action,
+    /// The step is skipped unless this holds.
+    pub when: Option<Condition>,
+    /// How long the step may look for its target or wait for its probe. `None`: [`Step::DEFAULT_TIMEOUT`].
+    pub timeout: Option<Duration>,
+    /// `as`: the variable that takes the step's result.
+    pub store_as: Option<String>,
+    pub screenshot: ScreenshotWhen,
+    /// Blacked out before a picture leaves the machine.
+    pub mask: Vec<Target>,
+    /// Time to settle, before the action.
+    pub pause: Option<Duration>,
+    /// How often the step is tried again after it failed.
+    pub retries: u32,
+    pub continue_on_error: bool,
+    pub place: Place,
+}
+
+impl Step {
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+    pub fn timeout(&self) -> Duration {
+        self.timeout.unwrap_or(Self::DEFAULT_TIMEOUT)
+    }
+
+    /// The steps inside this one, in order of writing.
+    pub fn inner(&self) -> impl Iterator<Item = &Step> {
+        let (then, otherwise): (&[Step], &[Step]) = match &self.action {
+            Action::If { then, otherwise, .. } => (then, otherwise),
+            _ => (&[], &[]),
+        };
+        then.iter().chain(otherwise)
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ScreenshotWhen {
+    /// Not asked for: a picture on failure only.
+    #[default]
+    OnFailure,
+    Before,
+    After,
+    Both,
+    /// Not even on failure.
+    Never,
+}
+
+#[derive(Clone, Debug)]
+pub enum Action {
+    Click(Click),
+    DoubleClick(Click),
+    RightClick(Click),
+    Move(Target),
+    Drag(Drag),
+    Scroll(Scroll),
+    Type(TypeText),
+    Key(Vec<Chord>),
+    Paste { text: Template, into: Option<Target> },
+    Wait(Watch),
+    WaitGone(Watch),
+    Assert(Assertion),
+    Screenshot(Screenshot),
+    Extract(Extract),
+    ReadClipboard { pattern: Option<Pattern> },
+    /// All are computed from the variables as they were before the step.
+    Set(BTreeMap<String, SetValue>),
+    Run(CommandLine),
+    Launch(Launching),
+    /// Ends the app's process and launches it anew. Only in `recover`, where the app is the document's own.
+    Relaunch,
+    Close(Subject),
+    /// A window, by [`super::Find::Window`].
+    Activate(Target),
+    If { condition: Condition, then: Vec<Step>, otherwise: Vec<Step> },
+    Sleep(Duration),
+    Fail(Fail),
+}
+
+impl Action {
+    /// The name that documents and failures use.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Click(_) => "click",
+            Self::DoubleClick(_) => "double_click",
+            Self::RightClick(_) => "right_click",
+            Self::Move(_) => "move",
+            Self::Drag(_) => "drag",
+            Self::Scroll(_) => "scroll",
+            Self::Type(_) => "type",
+            Self::Key(_) => "key",
+            Self::Paste { .. } => "paste",
+            Self::Wait(_) => "wait",
+            Self::WaitGone(_) => "wait_gone",
+            Self::Assert(_) => "assert",
+            Self::Screenshot(_) => "screenshot",
+            Self::Extract(_) => "extract",
+            Self::ReadClipboard { .. } => "read_clipboard",
+            Self::Set(_) => "set",
+            Self::Run(_) => "run",
+            Self::Launch(_) => "launch",
+            Self::Relaunch => "relaunch",
+            Self::Close(_) => "close",
+            Self::Activate(_) => "activate",
+            Self::If { .. } => "if",
+            Self::Sleep(_) => "sleep",
+            Self::Fail(_) => "fail",
+        }
+    }
+}
+
+/// What `when` and `if` ask.
+#[derive(Clone, Debug)]
+pub enum Condition {
+    /// Looked at once, unless it carries a timeout.
+    Probe(Watch),
+    Expression(Expression),
+}
+
+/// A probe, and how long to wait for it.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    pub probe: Probe,
+    /// Written beside the probe's own keys. `None`: the step's timeout where one waits, a single look in a condition.
+    pub timeout: Option<Duration>,
+    pub place: Place,
+}
+
+#[derive(Clone, Debug)]
+pub enum Assertion {
+    Probe(Watch),
+    Expression(Expression),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Button {
+    #[default]
+    Left,
+    Middle,
+    Right,
+}
+
+#[derive(Clone, Debug)]
+pub struct Click {
+    pub target: Target,
+    /// Always [`Button::Right`] in `right_click`.
+    pub button: Button,
+    /// Held down meanwhile.
+    pub modifiers: Vec<Modifier>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Drag {
+    pub from: Target,
+    pub to: Target,
+    pub button: Button,
+    pub modifiers: Vec<Modifier>,
+}
+
+/// Wheel notches: `dy` above 0 scrolls down, `dx` above 0 to the right.
+#[derive(Clone, Debug)]
+pub struct Scroll {
+    /// `None`: where the pointer is.
+    pub target: Option<Target>,
+    pub dx: i32,
+    pub dy: i32,
+}
+
+#[derive(Clone, Debug)]
+pub struct TypeText {
+    pub text: Template,
+    /// Clicked first. `None`: where the focus is.
+    pub into: Option<Target>,
+    /// Empty the field before.
+    pub clear: bool,
+    /// The text is shown in no report, log or picture.
+    pub secret: bool,
+    pub via: Via,
+    /// Compare what the field holds afterwards; a difference is a failure.
+    pub read_back: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Via {
+    /// Keys for short plain text, else paste.
+    #[default]
+    Auto,
+    Keys,
+    Paste,
+}
+
+#[derive(Clone, Debug)]
+pub struct Screenshot {
+    pub name: Template,
+    pub region: Option<Region>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Extract {
+    /// `None`: what has the focus.
+    pub from: Option<Target>,
+    pub how: How,
+    /// The first group of the match is the result, or all of it. No match is a failure.
+    pub pattern: Option<Pattern>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum How {
+    /// The best way this version has, which is the clipboard.
+    #[default]
+    Auto,
+    /// Select all, copy, read; the clipboard is restored.
+    Clipboard,
+}
+
+#[derive(Clone, Debug)]
+pub enum Launching {
+    /// As its document says. `None`: the app of this document, or the only app of this workflow.
+    App(Option<Name>),
+    /// Started and left running.
+    Command(CommandLine),
+}
+
+#[derive(Clone, Debug)]
+pub enum Subject {
+    /// `None`: the app of this document, or the only app of this workflow.
+    App(Option<Name>),
+    /// A window, by [`super::Find::Window`].
+    Window(Target),
+}
+
+#[derive(Clone, Debug)]
+pub struct Fail {
+    pub category: Category,
+    pub message: Template,
+}
