@@ -1,0 +1,40 @@
+# The only commands a person needs. `make` alone lists them.
+
+CARGO ?= cargo
+# How many random histories `make sim` plays.
+SEEDS ?= 10000
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fmt clippy deny tidy sim
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: ## three desktops, a controller, three agents, 30 jobs: the whole thing in two minutes
+	@assets/install-needs.sh build desktop
+	$(CARGO) build --release --locked
+	assets/demo/run.sh
+
+test: ## every test
+	@assets/install-needs.sh build desktop
+	$(CARGO) test --locked
+
+check: fmt clippy deny tidy ## formatting, lints, dependencies, and the rules of the house
+
+fmt: ## formatting only
+	$(CARGO) fmt --check
+
+clippy: ## lints only
+	@assets/install-needs.sh build
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+deny: ## licences, bans, sources and advisories of the dependencies only
+	@assets/install-needs.sh build deny
+	assets/deny.sh
+
+tidy: ## imports, sizes, words, documents in step with code only
+	$(CARGO) test --locked --test tidy
+
+sim: ## random histories of the fleet's decisions; SEEDS=n for more or fewer
+	@assets/install-needs.sh build
+	PROPTEST_CASES=$(SEEDS) $(CARGO) test --locked --lib fleet::

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Installs what a make target needs beyond the Rust toolchain, and says what it installs. Does nothing where all is there.
+#
+#   install-needs.sh build       a C compiler and linker
+#   install-needs.sh desktop     X server, window manager and real applications for tests and demo; curl and jq
+#   install-needs.sh deny        cargo-deny, built into target/tools
+set -eu
+cd "$(dirname "$0")/.."
+
+DENY_VERSION=0.20.2
+
+# What must be there, and the Debian package that brings it: a command, or a file by its path.
+BUILD_NEEDS="cc:gcc /usr/include/stdlib.h:libc6-dev"
+DESKTOP_NEEDS="Xvfb:xvfb openbox:openbox galculator:galculator mousepad:mousepad xterm:xterm curl:curl jq:jq
+  /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core"
+
+fail() {
+    echo "install-needs: $1" >&2
+    exit 1
+}
+
+present() {
+    case $1 in
+        /*) [ -e "$1" ] ;;
+        *) command -v "$1" >/dev/null ;;
+    esac
+}
+
+install_packages() {
+    local missing="" root=""
+    for need in "$@"; do
+        present "${need%%:*}" || missing="$missing ${need##*:}"
+    done
+    [ -n "$missing" ] || return 0
+    command -v apt-get >/dev/null || fail "please install, by whatever name your system has for them:$missing"
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || fail "as root, please run: apt-get update && apt-get install$missing"
+        root="sudo"
+    fi
+    echo "install-needs: installing from Debian:$missing"
+    $root apt-get update -qq || fail "apt-get update failed; then please install:$missing"
+    $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null ||
+        fail "apt-get could not install:$missing"
+}
+
+install_deny() {
+    # Whatever version a person has is theirs; the pinned one is for machines that have none.
+    if command -v cargo-deny >/dev/null || [ -x target/tools/bin/cargo-deny ]; then
+        return 0
+    fi
+    echo "install-needs: building cargo-deny $DENY_VERSION into target/tools (some minutes, once)"
+    # Unoptimised: it builds in half the time and runs for a second.
+    cargo install --quiet --locked --debug --root target/tools --target-dir target/tools/build \
+        cargo-deny --version "$DENY_VERSION" || fail "cargo-deny could not be built; see above"
+    rm -rf target/tools/build
+}
+
+command -v cargo >/dev/null || fail "there is no cargo; install a Rust toolchain first (rustup brings the pinned one)"
+
+for group in "$@"; do
+    case $group in
+        build) install_packages $BUILD_NEEDS ;;
+        desktop) install_packages $DESKTOP_NEEDS ;;
+        deny) install_deny ;;
+        *) fail "there is no group '$group'; there are build, desktop and deny" ;;
+    esac
+done
