@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::{KeyError, Point, WindowId};
+use super::{KeyError, Point, ProcessError, WindowId};
 
 /// A window named in an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,8 +50,8 @@ pub enum DesktopError {
     Capture(String),
     #[error("the clipboard failed: {0}")]
     Clipboard(String),
-    #[error("{0}")]
-    Process(String),
+    #[error(transparent)]
+    Process(#[from] ProcessError),
     /// The pass of the call was withdrawn: its lease lapsed or was cancelled. Keys and buttons are released.
     #[error("input was stopped: the lease ended or was cancelled; keys and buttons are released")]
     Fenced,

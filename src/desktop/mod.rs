@@ -15,14 +15,18 @@ pub mod frame;
 pub mod gate;
 pub mod geometry;
 pub mod keys;
+pub mod process;
 mod stopwatch;
+pub mod thread;
 
 pub use error::{DesktopError, Foreground};
 pub use frame::{Color, ColorError, Frame, PixelOrder};
 pub use gate::{Gate, Pass};
 pub use geometry::{Point, Rect};
 pub use keys::{Button, Chord, Key, KeyError, Modifier, NamedKey};
+pub use process::ProcessError;
 pub use stopwatch::Stopwatch;
+pub use thread::DesktopHandle;
 
 /// One window's name in its system, good while the window lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -125,7 +129,7 @@ pub struct Typed {
     /// `Keys` or `Paste`, never `Auto`.
     pub via: TypeVia,
     pub chars: usize,
-    /// CapsLock was on; it was off while typing and is on again.
+    /// `CapsLock` was on; it was off while typing and is on again.
     pub caps_lock_was_on: bool,
     /// After a paste: the former text of the clipboard is there again (or it is empty again). False where it held something that is
     /// not text: then it is empty now.

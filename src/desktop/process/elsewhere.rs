@@ -1,0 +1,40 @@
+//! Systems whose processes this build cannot drive say so.
+
+use std::time::Duration;
+
+use super::{Exit, Finished, Found, ProcessError, Program, RunLimits};
+use crate::desktop::Pass;
+
+/// Never made on this system.
+#[derive(Debug)]
+pub enum Running {}
+
+impl Running {
+    pub fn pid(&self) -> u32 {
+        match *self {}
+    }
+
+    pub fn exit(&self) -> Option<Exit> {
+        match *self {}
+    }
+
+    pub fn end(self, _grace: Duration) {
+        match self {}
+    }
+}
+
+pub fn start(_program: &Program) -> Result<Running, ProcessError> {
+    Err(ProcessError::Unsupported { what: "started" })
+}
+
+pub fn run(_program: &Program, _stdin: &[u8], _limits: &RunLimits, _pass: &Pass) -> Result<Finished, ProcessError> {
+    Err(ProcessError::Unsupported { what: "run" })
+}
+
+pub fn find(_name: &str) -> Result<Vec<Found>, ProcessError> {
+    Err(ProcessError::Unsupported { what: "listed" })
+}
+
+pub fn is_alive(_pid: u32) -> bool {
+    false
+}
