@@ -1,0 +1,293 @@
+//! What can be asked of the fleet. Roles were checked before; everything that depends on state is checked here.
+
+use std::collections::BTreeMap;
+
+use super::{
+    attempt::{Artifact, FailureReport, StepRecord},
+    document::{DocumentKind, DocumentSpec, Labels},
+    lease::Fence,
+    machine::{Certificate, ModeName, ReadinessReport, Session},
+    token::{Principal, Role},
+};
+use crate::{
+    ids::{AttemptId, BatchId, Digest, Epoch, Incarnation, JobId, JoinTokenId, Json, MachineName, Name, TokenId},
+    time::Timestamp,
+};
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    SubmitJob(SubmitJob),
+    SubmitBatch(SubmitBatch),
+    CancelJob(CancelJob),
+    CancelBatch(CancelBatch),
+    RetryJob(RetryJob),
+    PutDocument(PutDocument),
+    DeleteDocument(DeleteDocument),
+    PauseDocument(PauseDocument),
+    ResumeDocument(ResumeDocument),
+    PauseFleet(PauseFleet),
+    ResumeFleet(ResumeFleet),
+    JoinMachine(JoinMachine),
+    RenewCertificate(RenewCertificate),
+    PatchMachine(PatchMachine),
+    RemoveMachine(RemoveMachine),
+    SetMode(SetMode),
+    Poll(Poll),
+    Report(Report),
+    CreateToken(CreateToken),
+    RevokeToken(RevokeToken),
+    CreateJoinToken(CreateJoinToken),
+    RevokeJoinToken(RevokeJoinToken),
+    /// Timers that are due. The engine sends it when `next_timeout` says so.
+    Tick,
+}
+
+/// The `Idempotency-Key` header and what it stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// Such as `POST /v1/jobs`.
+    pub route: String,
+    pub key: String,
+    pub body: Digest,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct SubmitJob {
+    pub request: JobRequest,
+    pub idempotency: Option<Idempotency>,
+    pub by: Principal,
+}
+
+/// One job as asked for. `input` has been checked against the schema of `version`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobRequest {
+    pub workflow: Name,
+    /// None: the newest.
+    pub version: Option<u32>,
+    pub input: Json,
+    pub key: Option<String>,
+    pub pool: Option<Name>,
+    pub machine: Option<MachineName>,
+    pub require: Labels,
+    pub priority: i32,
+    pub run_at: Option<Timestamp>,
+    pub deadline: Option<Timestamp>,
+    pub files: BTreeMap<String, Digest>,
+    pub labels: Labels,
+}
+
+/// All or none. Faults have pointers such as `/items/3/machine`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SubmitBatch {
+    pub items: Vec<JobRequest>,
+    pub max_running: Option<u32>,
+    pub stop_after_failures: Option<u32>,
+    pub idempotency: Option<Idempotency>,
+    pub by: Principal,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct CancelJob {
+    pub job: JobId,
+    pub by: Principal,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct CancelBatch {
+    pub batch: BatchId,
+    pub by: Principal,
+}
+
+/// A new job with the input of a settled one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RetryJob {
+    pub job: JobId,
+    /// A note; it lifts the refusal of jobs that may have had an effect.
+    pub force: Option<String>,
+    pub idempotency: Option<Idempotency>,
+    pub by: Principal,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct PutDocument {
+    pub name: Name,
+    pub content: Json,
+    /// Of the content in its canonical form: equal digests are the same version.
+    pub digest: Digest,
+    pub spec: DocumentSpec,
+    /// `If-Match`: the version the writer has seen; `Some(0)` where it must not exist.
+    pub if_version: Option<u32>,
+    pub by: Principal,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeleteDocument {
+    pub kind: DocumentKind,
+    pub name: Name,
+    pub if_version: Option<u32>,
+    pub by: Principal,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct PauseDocument {
+    pub kind: DocumentKind,
+    pub name: Name,
+    pub reason: Option<String>,
+    pub by: Principal,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResumeDocument {
+    pub kind: DocumentKind,
+    pub name: Name,
+    pub by: Principal,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct PauseFleet {
+    pub reason: Option<String>,
+    pub by: Principal,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResumeFleet {
+    pub by: Principal,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct JoinMachine {
+    /// Of the join token's secret.
+    pub token: Digest,
+    pub name: MachineName,
+    /// Must be the token's pool, where both are given.
+    pub pool: Option<Name>,
+    pub labels: Labels,
+    pub identity: String,
+    pub certificate: Certificate,
+    pub facts: Json,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct RenewCertificate {
+    /// The one the agent authenticated with.
+    pub certificate: Digest,
+    pub new: Certificate,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct PatchMachine {
+    pub machine: MachineName,
+    pub pool: Option<Name>,
+    /// Replaces all labels.
+    pub labels: Option<Labels>,
+    pub by: Principal,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct RemoveMachine {
+    pub machine: MachineName,
+    pub by: Principal,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct SetMode {
+    pub machine: MachineName,
+    pub mode: ModeName,
+    pub reason: Option<String>,
+    /// Stop what runs there, for `maintenance` and `quarantined`; else it is finished first.
+    pub now: bool,
+    pub by: Principal,
+}
+
+/// A machine's heartbeat and its question for work. Says everything anew each time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Poll {
+    /// The one the agent authenticated with. It says which machine this is.
+    pub certificate: Digest,
+    pub incarnation: Incarnation,
+    /// None: as before.
+    pub facts: Option<Json>,
+    pub readiness: BTreeMap<Name, ReadinessReport>,
+    pub session: Session,
+    /// The lease the agent believes it holds. A poll renews it.
+    pub held: Option<(AttemptId, Epoch)>,
+    /// The agent's wall clock, for its skew.
+    pub wall: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// The one the agent authenticated with. It says which machine this is.
+    pub certificate: Digest,
+    pub fence: Fence,
+    pub body: ReportBody,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum ReportBody {
+    Accept,
+    /// Readiness was confirmed on the machine; steps may begin once this is acknowledged.
+    Ready,
+    /// Before `Ready` only.
+    Decline {
+        reason: String,
+    },
+    /// Takes no number.
+    Renew,
+    Steps(Progress),
+    Complete {
+        progress: Progress,
+        end: End,
+    },
+}
+
+/// What has been done since the last report.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Progress {
+    pub steps: Vec<StepRecord>,
+    pub artifacts: Vec<Artifact>,
+    /// Of the attempt so far.
+    pub steps_done: u32,
+    pub steps_total: u32,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum End {
+    Succeeded {
+        output: Option<Json>,
+    },
+    Failed(FailureReport),
+    /// Stopped because the controller said so.
+    Cancelled,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct CreateToken {
+    pub name: String,
+    pub role: Role,
+    pub team: Name,
+    pub digest: Digest,
+    pub expires_at: Option<Timestamp>,
+    pub by: Principal,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct RevokeToken {
+    pub token: TokenId,
+    pub by: Principal,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct CreateJoinToken {
+    pub pool: Name,
+    pub uses: Option<u32>,
+    pub digest: Digest,
+    pub expires_at: Option<Timestamp>,
+    pub by: Principal,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct RevokeJoinToken {
+    pub token: JoinTokenId,
+    pub by: Principal,
+}
