@@ -1,1 +1,2 @@
-//! To be written.
+mod private_file;
+pub mod tls;
