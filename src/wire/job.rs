@@ -87,7 +87,8 @@ pub struct Job {
     /// Within `running`: `offered`, `accepted`, `executing` or `committing`.
     pub phase: Option<String>,
     pub team: Name,
-    pub pool: Name,
+    /// Null where it was submitted to one machine, which says its pool itself.
+    pub pool: Option<Name>,
     pub priority: i16,
     pub key: Option<String>,
     #[schema(value_type = Object)]
@@ -151,6 +152,8 @@ pub struct Attempt {
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
     pub failure: Option<Failure>,
+    /// Why the machine turned it down, where `outcome` is `declined`.
+    pub decline_reason: Option<String>,
     pub steps_done: u32,
     pub steps_total: u32,
 }
