@@ -167,6 +167,8 @@ pub(super) fn json_bytes(value: &Value) -> usize {
         Value::Number(_) => 8,
         Value::String(text) => text.len() + 2,
         Value::Array(items) => 2 + items.iter().map(|item| json_bytes(item) + 1).sum::<usize>(),
-        Value::Object(entries) => 2 + entries.iter().map(|(key, value)| key.len() + 4 + json_bytes(value)).sum::<usize>(),
+        Value::Object(entries) => {
+            2 + entries.iter().map(|(key, value)| key.len() + 4 + json_bytes(value)).sum::<usize>()
+        }
     }
 }

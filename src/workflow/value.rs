@@ -24,7 +24,9 @@ impl ValueTemplate {
         match self {
             Self::Constant(value) => Ok(value.clone()),
             Self::Text(template) => template.evaluate(scope),
-            Self::List(items) => items.iter().map(|item| item.evaluate(scope)).collect::<Result<_, _>>().map(Value::Array),
+            Self::List(items) => {
+                items.iter().map(|item| item.evaluate(scope)).collect::<Result<_, _>>().map(Value::Array)
+            }
             Self::Map(entries) => {
                 let pairs = entries.iter().map(|(key, value)| Ok((key.clone(), value.evaluate(scope)?)));
                 pairs.collect::<Result<_, _>>().map(Value::Object)

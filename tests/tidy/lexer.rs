@@ -16,8 +16,8 @@ pub(crate) fn lex(text: &str) -> Lexed {
             rest.find('\n').unwrap_or(rest.len())
         } else if rest.starts_with("/*") {
             block_comment(rest)
-        } else if let Some((open, close)) = string_at(&out.code, rest) {
-            let length = open + string_length(&rest[open..], &close);
+        } else if let Some((open, close, raw)) = string_at(&out.code, rest) {
+            let length = open + string_length(&rest[open..], &close, raw);
             let inside = rest[open..length].strip_suffix(close.as_str()).unwrap_or_default();
             out.strings.push((offset, inside.to_owned()));
             length
@@ -52,30 +52,29 @@ fn block_comment(rest: &str) -> usize {
     rest.len()
 }
 
-/// Length of the opening and text of the closing delimiter, if a string begins here.
-fn string_at(before: &str, rest: &str) -> Option<(usize, String)> {
+/// Length of the opening delimiter, text of the closing one, and whether the string is raw, if one begins here.
+fn string_at(before: &str, rest: &str) -> Option<(usize, String, bool)> {
     if before.ends_with(|c: char| c.is_alphanumeric() || c == '_') {
         return None;
     }
     let unprefixed = rest.strip_prefix('b').unwrap_or(rest);
     let prefix = rest.len() - unprefixed.len();
     if unprefixed.starts_with('"') {
-        return Some((prefix + 1, "\"".to_owned()));
+        return Some((prefix + 1, "\"".to_owned(), false));
     }
     let hashes = unprefixed.strip_prefix('r')?.chars().take_while(|&c| c == '#').count();
     let open = prefix + 1 + hashes + 1;
-    rest.get(..open)?.ends_with('"').then(|| (open, format!("\"{}", "#".repeat(hashes))))
+    rest.get(..open)?.ends_with('"').then(|| (open, format!("\"{}", "#".repeat(hashes)), true))
 }
 
-/// Up to and with the closing delimiter. Only plain strings have escapes; a raw one is told by its longer delimiter or,
-/// without hashes, holds no backslash before its end in this code base.
-fn string_length(inside: &str, close: &str) -> usize {
+/// Up to and with the closing delimiter.
+fn string_length(inside: &str, close: &str, raw: bool) -> usize {
     let mut escaped = false;
     for (at, c) in inside.char_indices() {
         if !escaped && inside[at..].starts_with(close) {
             return at + close.len();
         }
-        escaped = close.len() == 1 && c == '\\' && !escaped;
+        escaped = !raw && c == '\\' && !escaped;
     }
     inside.len()
 }

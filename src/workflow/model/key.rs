@@ -101,7 +101,9 @@ impl Key {
         if let Some(modifier) = Modifier::parse(name) {
             return Ok(Self::Modifier(modifier));
         }
-        NamedKey::parse(name).map(Self::Named).ok_or_else(|| (format!("there is no key {name}"), NamedKey::nearest(name)))
+        NamedKey::parse(name)
+            .map(Self::Named)
+            .ok_or_else(|| (format!("there is no key {name}"), NamedKey::nearest(name)))
     }
 }
 

@@ -20,8 +20,8 @@ pub use key::{Chord, Key, Modifier, NamedKey};
 pub use pool::{Display, Pool};
 pub use scalar::{Category, Color, Digest, ImageFile, Name, Pattern, Region};
 pub use step::{
-    Action, Assertion, Button, Click, Condition, Drag, Extract, Fail, How, Launching, Screenshot, ScreenshotWhen, Scroll,
-    Step, Subject, TypeText, Via, Watch,
+    Action, Assertion, Button, Click, Condition, Drag, Extract, Fail, How, Launching, Screenshot, ScreenshotWhen,
+    Scroll, Step, Subject, TypeText, Via, Watch,
 };
 pub use target::{Find, ImageTarget, PixelProbe, Place, Position, Probe, Target, TitleMatch, WindowTarget};
 pub use workflow::{RetryPolicy, Workflow};

@@ -127,7 +127,9 @@ impl ImageFile {
             return Err("the name of an image file has at most 256 bytes and no control characters");
         }
         if text.split('/').any(|part| part.is_empty() || part == "." || part == "..") {
-            return Err("the path of an image has no empty parts and no . or .. among them: keep images beside the document");
+            return Err(
+                "the path of an image has no empty parts and no . or .. among them: keep images beside the document",
+            );
         }
         let ending = text.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
         match ending {

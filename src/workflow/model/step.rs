@@ -75,13 +75,18 @@ pub enum Action {
     Scroll(Scroll),
     Type(TypeText),
     Key(Vec<Chord>),
-    Paste { text: Template, into: Option<Target> },
+    Paste {
+        text: Template,
+        into: Option<Target>,
+    },
     Wait(Watch),
     WaitGone(Watch),
     Assert(Assertion),
     Screenshot(Screenshot),
     Extract(Extract),
-    ReadClipboard { pattern: Option<Pattern> },
+    ReadClipboard {
+        pattern: Option<Pattern>,
+    },
     /// All are computed from the variables as they were before the step.
     Set(BTreeMap<String, SetValue>),
     Run(CommandLine),
@@ -91,7 +96,11 @@ pub enum Action {
     Close(Subject),
     /// A window, by [`super::Find::Window`].
     Activate(Target),
-    If { condition: Condition, then: Vec<Step>, otherwise: Vec<Step> },
+    If {
+        condition: Condition,
+        then: Vec<Step>,
+        otherwise: Vec<Step>,
+    },
     Sleep(Duration),
     Fail(Fail),
 }
