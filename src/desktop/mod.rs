@@ -14,6 +14,7 @@ pub mod error;
 pub mod frame;
 pub mod gate;
 pub mod geometry;
+pub mod image;
 pub mod keys;
 pub mod process;
 mod stopwatch;

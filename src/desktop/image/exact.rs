@@ -1,0 +1,76 @@
+//! Places where every byte is equal: the most telling row is searched as a string, the rest compared.
+
+use memchr::memmem;
+
+use super::pattern::Run;
+use crate::desktop::{Color, Frame, PixelOrder, Point};
+
+/// Comparisons before the stage gives up on a row that is everywhere.
+const MAX_LOOKS: usize = 50_000;
+
+/// The bytes of a template in a frame's pixel order.
+pub(super) struct Needle {
+    /// Place and bytes of each run.
+    runs: Vec<(Run, Vec<u8>)>,
+    /// The run to search for.
+    telling: usize,
+}
+
+impl Needle {
+    pub(super) fn new(runs: &[Run], order: PixelOrder, color: impl Fn(Point) -> Color) -> Self {
+        let bytes = |run: &Run| -> Vec<u8> {
+            (run.x..run.x + run.length)
+                .filter_map(|x| Some(Point::new(i32::try_from(x).ok()?, i32::try_from(run.y).ok()?)))
+                .map(&color)
+                .flat_map(|color| match order {
+                    PixelOrder::Bgra => [color.blue, color.green, color.red, 255],
+                    PixelOrder::Rgba => [color.red, color.green, color.blue, 255],
+                })
+                .collect()
+        };
+        let runs: Vec<(Run, Vec<u8>)> = runs.iter().map(|run| (*run, bytes(run))).collect();
+        // Changes of colour are what a flat background does not have.
+        let changes =
+            |bytes: &[u8]| bytes.chunks_exact(4).zip(bytes.chunks_exact(4).skip(1)).filter(|(a, b)| a != b).count();
+        let telling = (0..runs.len()).max_by_key(|at| (changes(&runs[*at].1), runs[*at].1.len())).unwrap_or_default();
+        Self { runs, telling }
+    }
+
+    /// All places of equal bytes in reading order, at most `limit`. `None` where the search was given up.
+    pub(super) fn places(&self, frame: &Frame, size: (usize, usize), limit: usize) -> Option<Vec<(usize, usize)>> {
+        let (width, height) = (frame.width() as usize, frame.height() as usize);
+        let mut places = Vec::new();
+        let Some((telling, bytes)) = self.runs.get(self.telling).filter(|_| size.0 <= width && size.1 <= height) else {
+            return Some(places);
+        };
+        let searcher = memmem::Finder::new(bytes);
+        let stride = frame.stride();
+        let rows = &frame.bytes()[telling.y * stride..(height - size.1 + telling.y + 1) * stride];
+        let (mut from, mut looks) = (0, 0);
+        while let Some(at) = searcher.find(&rows[from..]).map(|at| at + from) {
+            looks += 1;
+            if looks > MAX_LOOKS {
+                return None;
+            }
+            // The next may overlap this one.
+            from = at + 1;
+            let (y, column) = (at / stride, at % stride);
+            let Some(x) = (column / 4).checked_sub(telling.x) else { continue };
+            if column % 4 == 0 && x + size.0 <= width && self.is_at(frame, x, y) {
+                places.push((x, y));
+                if places.len() >= limit {
+                    break;
+                }
+            }
+        }
+        Some(places)
+    }
+
+    /// Whether all bytes are equal there; the template must fit.
+    pub(super) fn is_at(&self, frame: &Frame, x: usize, y: usize) -> bool {
+        self.runs.iter().all(|(run, bytes)| {
+            let start = (y + run.y) * frame.stride() + (x + run.x) * 4;
+            &frame.bytes()[start..start + bytes.len()] == bytes.as_slice()
+        })
+    }
+}

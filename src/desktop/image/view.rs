@@ -1,0 +1,87 @@
+//! The part of a frame that is searched, and what the stages made of it so far.
+
+use std::cell::OnceCell;
+
+use super::{
+    Pattern, Template,
+    plane::{Channel, Plane, Sums},
+};
+use crate::desktop::{Frame, Rect};
+
+/// Pixels with what was derived from them.
+pub(super) struct View {
+    /// Where the part lies in the whole frame.
+    pub(super) rect: Rect,
+    pub(super) frame: Frame,
+    /// Different for different pixels.
+    pub(super) stamp: u64,
+    channels: [Derived; 4],
+}
+
+#[derive(Default)]
+struct Derived {
+    plane: OnceCell<Plane>,
+    halves: OnceCell<Level>,
+    quarters: OnceCell<Level>,
+    counts: OnceCell<Box<[u32; 256]>>,
+}
+
+/// A smaller size of a plane.
+pub(super) struct Level {
+    pub(super) plane: Plane,
+    pub(super) sums: Sums,
+    pub(super) floats: Vec<f32>,
+}
+
+impl View {
+    pub(super) fn new(rect: Rect, frame: Frame, stamp: u64) -> Self {
+        Self { rect, frame, stamp, channels: Default::default() }
+    }
+
+    pub(super) fn plane(&self, channel: Channel) -> &Plane {
+        self.derived(channel).plane.get_or_init(|| Plane::of_frame(&self.frame, channel))
+    }
+
+    pub(super) fn halves(&self, channel: Channel) -> &Level {
+        self.derived(channel).halves.get_or_init(|| Level::of(self.plane(channel).halved()))
+    }
+
+    pub(super) fn quarters(&self, channel: Channel) -> &Level {
+        self.derived(channel).quarters.get_or_init(|| Level::of(self.halves(channel).plane.halved()))
+    }
+
+    /// How often each value occurs.
+    pub(super) fn counts(&self, channel: Channel) -> &[u32; 256] {
+        self.derived(channel).counts.get_or_init(|| {
+            let mut counts = Box::new([0; 256]);
+            for value in &self.plane(channel).values {
+                counts[usize::from(*value)] += 1;
+            }
+            counts
+        })
+    }
+
+    /// Whether the template fits anywhere.
+    pub(super) fn holds(&self, template: &Template) -> bool {
+        template.width() <= self.frame.width() && template.height() <= self.frame.height()
+    }
+
+    fn derived(&self, channel: Channel) -> &Derived {
+        let at = Channel::ALL.iter().position(|one| *one == channel).unwrap_or_default();
+        &self.channels[at]
+    }
+}
+
+impl Level {
+    fn of(plane: Plane) -> Self {
+        let sums = Sums::of(&plane, (0, 0), (plane.width, plane.height));
+        let floats = plane.values.iter().map(|value| f32::from(*value)).collect();
+        Self { plane, sums, floats }
+    }
+
+    /// Multiplications that searching `pattern` here takes.
+    pub(super) fn cost(&self, pattern: &Pattern) -> u64 {
+        let (across, down) = pattern.places(&self.plane);
+        (across * down) as u64 * pattern.count
+    }
+}
