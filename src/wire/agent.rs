@@ -20,7 +20,8 @@ use crate::{
     time::Timestamp,
 };
 
-/// Headers that tell which lease an upload belongs to.
+/// Headers that tell which lease an upload belongs to. All three are needed.
+pub const JOB_HEADER: &str = "deskfleet-job";
 pub const ATTEMPT_HEADER: &str = "deskfleet-attempt";
 pub const EPOCH_HEADER: &str = "deskfleet-epoch";
 
@@ -167,6 +168,7 @@ pub struct MachineRef {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
+    pub job: JobId,
     pub attempt: AttemptId,
     pub epoch: Epoch,
     pub incarnation: Incarnation,
