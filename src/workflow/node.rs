@@ -45,6 +45,14 @@ pub struct Entry {
     pub value: Node,
 }
 
+impl Entry {
+    /// The same key, its value still to be given.
+    pub(super) fn clone_key(&self) -> Self {
+        let value = Node { tree: Tree::Null, pointer: Pointer::default(), ..self.value };
+        Self { key: self.key.clone(), value, ..*self }
+    }
+}
+
 /// A JSON pointer (RFC 6901) that shares its beginning with its siblings.
 #[derive(Clone, Debug, Default)]
 pub struct Pointer(Option<Arc<Segment>>);
