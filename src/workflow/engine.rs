@@ -7,9 +7,9 @@ use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as EngineValue};
 use serde_json::Value;
 
-use super::limits;
 use super::scope::Scope;
 use super::template::{Reference, TemplateError};
+use super::{filters, limits, markup};
 
 /// Under which name the context carries the time; no template can spell it.
 pub(super) const NOW: &str = "now ms";
@@ -25,6 +25,9 @@ fn environment() -> &'static Environment<'static> {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_fuel(Some(limits::TEMPLATE_FUEL));
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        filters::install(&mut environment);
+        environment.remove_global("debug");
+        environment.remove_global("namespace");
         environment.set_formatter(|out, _, value| {
             let text = text_of(value).map_err(|kind| Error::new(ErrorKind::NonPrimitive, kind.name()))?;
             out.write_str(&text).map_err(Error::from)
@@ -51,11 +54,13 @@ pub(super) fn whole(source: &str) -> Result<Option<(&str, Vec<Reference>)>, Temp
 
 pub(super) fn check_expression(source: &str) -> Result<Vec<Reference>, TemplateError> {
     let compiled = environment().compile_expression(source).map_err(|error| syntax(&error))?;
+    markup::check_expression(source)?;
     Ok(references(compiled.undeclared_variables(true)))
 }
 
 pub(super) fn check_template(source: &str) -> Result<Vec<Reference>, TemplateError> {
     let compiled = environment().template_from_str(source).map_err(|error| syntax(&error))?;
+    markup::check_template(source)?;
     Ok(references(compiled.undeclared_variables(true)))
 }
 
@@ -67,6 +72,7 @@ fn references(names: impl IntoIterator<Item = String>) -> Vec<Reference> {
             let root = parts.next().unwrap_or_default().to_owned();
             Reference { root, property: parts.next().map(str::to_owned) }
         })
+        .filter(|reference| !matches!(reference.root.as_str(), "range" | "dict"))
         .collect();
     references.sort();
     references
@@ -138,7 +144,7 @@ pub(super) enum NotText {
 impl NotText {
     const ALL: [Self; 4] = [Self::Missing, Self::Null, Self::List, Self::Object];
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Missing => "not there",
             Self::Null => "null",
@@ -147,7 +153,7 @@ impl NotText {
         }
     }
 
-    fn advice(self) -> &'static str {
+    pub(super) fn advice(self) -> &'static str {
         match self {
             Self::Missing | Self::Null => NULL_ADVICE,
             Self::List => LIST_ADVICE,
@@ -184,6 +190,9 @@ fn syntax(error: &Error) -> TemplateError {
 fn at_run(source: &str, error: &Error) -> TemplateError {
     let source_text = source.to_owned();
     let detail = error.detail().unwrap_or_default();
+    if let Some(reason) = filters::reason(detail) {
+        return failed(source, reason.to_owned());
+    }
     match error.kind() {
         ErrorKind::UndefinedError => TemplateError::Undefined { source_text },
         ErrorKind::OutOfFuel => TemplateError::OutOfFuel { source_text },
@@ -192,6 +201,8 @@ fn at_run(source: &str, error: &Error) -> TemplateError {
             Some(kind) => kind.error(source),
             None => failed(source, error.kind().to_string()),
         },
+        // The engine's own details may repeat values, and a value may be a secret.
+        ErrorKind::InvalidOperation => failed(source, "this cannot be computed from these values".to_owned()),
         kind => failed(source, kind.to_string()),
     }
 }

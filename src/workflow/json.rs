@@ -149,7 +149,8 @@ impl Scanner<'_> {
 
     fn word(&mut self) -> Result<Tree, Fault> {
         let rest = &self.text[self.at..];
-        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))).unwrap_or(rest.len());
+        let end =
+            rest.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))).unwrap_or(rest.len());
         let word = &rest[..end];
         let tree = match word {
             "null" => Tree::Null,

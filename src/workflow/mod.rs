@@ -6,27 +6,37 @@
 //! It must not know files, clocks, randomness, the network, nor anything of ours but `ids`: what a step means on a desktop is the
 //! agent's, what a workflow means for placement is `fleet`'s.
 
+mod date;
 mod engine;
 mod expression;
 mod fault;
+mod filters;
 mod input;
 mod json;
 pub mod limits;
+mod lint;
+mod markup;
 mod model;
 mod node;
+mod read;
 mod scalar;
+mod schema;
 mod scope;
 mod source;
+mod table;
 mod template;
+#[cfg(test)]
+mod tests;
 mod value;
 mod yaml;
 
 pub use expression::Expression;
 pub use fault::Fault;
 pub use input::{InputFault, InputSchema};
+pub use lint::{Diagnostic, FileSource, Severity, lint, lint_set};
 pub use model::*;
 pub use node::{Entry, Node, Pointer, Style, Tree};
 pub use scope::{Scope, ScopeParts};
-pub use source::Source;
+pub use source::{Source, parse, parse_one};
 pub use template::{Reference, Template, TemplateError};
 pub use value::{SetValue, ValueTemplate};

@@ -148,6 +148,32 @@ impl Node {
         }
     }
 
+    /// The value at a JSON pointer below this one, or the nearest above it that exists.
+    pub fn at_pointer(&self, pointer: &str) -> &Self {
+        let mut node = self;
+        for token in pointer.split('/').skip(1) {
+            let key = token.replace("~1", "/").replace("~0", "~");
+            let next = match &node.tree {
+                Tree::List(items) => key.parse::<usize>().ok().and_then(|index| items.get(index)),
+                _ => node.get(&key),
+            };
+            match next {
+                Some(next) => node = next,
+                None => break,
+            }
+        }
+        node
+    }
+
+    /// Puts a key into a mapping, in place of one of the same name.
+    pub(super) fn set(&mut self, key: &str, value: &Value) {
+        let value = Self::from_json_at(value, self.pointer.key(key));
+        if let Tree::Map(entries) = &mut self.tree {
+            entries.retain(|entry| entry.key != key);
+            entries.push(Entry { key: key.to_owned(), key_line: 0, key_column: 0, value });
+        }
+    }
+
     pub fn as_text(&self) -> Option<&str> {
         match &self.tree {
             Tree::Text(text) => Some(text),

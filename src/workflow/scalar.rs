@@ -20,10 +20,13 @@ pub(super) fn resolve(text: &str) -> Result<Tree, String> {
 
 /// `None` when the text is no number by the core schema.
 fn number(text: &str) -> Option<Result<Number, String>> {
-    if let Some(digits) = text.strip_prefix("0x").filter(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_hexdigit())) {
+    if let Some(digits) = text.strip_prefix("0x").filter(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_hexdigit()))
+    {
         return Some(whole(u64::from_str_radix(digits, 16).ok(), text));
     }
-    if let Some(digits) = text.strip_prefix("0o").filter(|d| !d.is_empty() && d.bytes().all(|b| (b'0'..b'8').contains(&b))) {
+    if let Some(digits) =
+        text.strip_prefix("0o").filter(|d| !d.is_empty() && d.bytes().all(|b| (b'0'..b'8').contains(&b)))
+    {
         return Some(whole(u64::from_str_radix(digits, 8).ok(), text));
     }
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
@@ -69,16 +72,42 @@ mod tests {
 
     #[test]
     fn words_of_yaml_1_1_are_text() {
-        for word in ["yes", "no", "on", "off", "y", "N", "1_000", "0b11", "12:30:45", "2026-11-21", "1.2.3", "e5", ".", "-", "+", "0x", "0o9"] {
+        for word in [
+            "yes",
+            "no",
+            "on",
+            "off",
+            "y",
+            "N",
+            "1_000",
+            "0b11",
+            "12:30:45",
+            "2026-11-21",
+            "1.2.3",
+            "e5",
+            ".",
+            "-",
+            "+",
+            "0x",
+            "0o9",
+        ] {
             assert!(matches!(resolve(word), Ok(Tree::Text(text)) if text == word), "{word}");
         }
     }
 
     #[test]
     fn numbers_are_those_of_the_core_schema() {
-        for (written, number) in
-            [("0042", "42"), ("-7", "-7"), ("+7", "7"), ("0x1F", "31"), ("0o17", "15"), ("1.50", "1.5"), (".5", "0.5"), ("5.", "5.0"), ("1e3", "1000.0")]
-        {
+        for (written, number) in [
+            ("0042", "42"),
+            ("-7", "-7"),
+            ("+7", "7"),
+            ("0x1F", "31"),
+            ("0o17", "15"),
+            ("1.50", "1.5"),
+            (".5", "0.5"),
+            ("5.", "5.0"),
+            ("1e3", "1000.0"),
+        ] {
             assert!(matches!(resolve(written), Ok(Tree::Number(n)) if n.to_string() == number), "{written}");
         }
     }

@@ -1,6 +1,7 @@
 //! From the bytes of a file to located trees, one for each document in it.
 
 use super::fault::Fault;
+use super::model::Document;
 use super::node::{Node, Pointer};
 use super::{json, limits, yaml};
 
@@ -28,6 +29,32 @@ impl Source {
             return Self { documents: vec![document], faults: Vec::new() };
         }
         yaml::read(text)
+    }
+}
+
+/// Reads every document of a file: those without faults, and the faults of the others.
+pub fn parse(bytes: &[u8]) -> (Vec<Document>, Vec<Fault>) {
+    let source = Source::read(bytes);
+    let mut faults = source.faults;
+    let mut documents = Vec::new();
+    for tree in source.documents {
+        match Document::read(tree) {
+            Ok(document) => documents.push(document),
+            Err(more) => faults.extend(more),
+        }
+    }
+    (documents, faults)
+}
+
+/// Reads a file that holds exactly one document.
+pub fn parse_one(bytes: &[u8]) -> Result<Document, Vec<Fault>> {
+    let (documents, faults) = parse(bytes);
+    let count = documents.len();
+    let mut documents = documents.into_iter();
+    match (documents.next(), faults.is_empty()) {
+        (Some(document), true) if count == 1 => Ok(document),
+        (_, false) => Err(faults),
+        _ => Err(vec![fault_at(1, 1, format!("exactly one document is expected, there are {count}"))]),
     }
 }
 
@@ -137,7 +164,10 @@ mod tests {
 
     #[test]
     fn a_key_that_stands_twice_is_told_with_both_places() {
-        assert_eq!(faults("a: 1\nb: 2\na: 3\n"), ["3:1: /a: the key `a` stands twice in this mapping; it stands first in line 1"]);
+        assert_eq!(
+            faults("a: 1\nb: 2\na: 3\n"),
+            ["3:1: /a: the key `a` stands twice in this mapping; it stands first in line 1"]
+        );
         assert_eq!(Source::read(b"{\"a\": 1, \"a\": 2}").faults.len(), 1);
     }
 

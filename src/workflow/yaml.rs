@@ -243,7 +243,10 @@ fn copy(node: &Node, pointer: Pointer, depth: usize, budget: &mut Budget) -> Res
         Tree::Map(entries) => {
             let entries = entries.iter().map(|entry| {
                 budget.spend(entry.key.len())?;
-                Ok(Entry { value: copy(&entry.value, pointer.key(&entry.key), depth + 1, budget)?, ..entry.clone_key() })
+                Ok(Entry {
+                    value: copy(&entry.value, pointer.key(&entry.key), depth + 1, budget)?,
+                    ..entry.clone_key()
+                })
             });
             Tree::Map(entries.collect::<Result<_, String>>()?)
         }

@@ -1,0 +1,98 @@
+//! The readers: from a located tree to a typed document, with every fault there is.
+//!
+//! A reader returns `None` where its value is at fault and has noted why, so that reading goes on and one run tells everything.
+//! It must not know files or other documents: what hangs together across documents is `lint`'s.
+
+mod action;
+mod app;
+mod command;
+mod document;
+mod fields;
+mod gesture;
+mod names;
+mod pool;
+
+mod step;
+mod target;
+mod text;
+mod unavailable;
+mod values;
+mod workflow;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::fault::Fault;
+use super::limits;
+use super::model::{ImageFile, Kind, Place};
+use super::node::Node;
+
+/// What one document is read with.
+pub(super) struct Reader {
+    kind: Kind,
+    faults: Vec<Fault>,
+    /// Faults beyond [`limits::FAULTS`].
+    suppressed: usize,
+    steps: usize,
+    /// How many apps a step may mean when it names none: exactly one is needed.
+    apps: usize,
+    /// The screens of this document, when it is an app.
+    screens: BTreeSet<String>,
+    /// The properties of `input`; `None` when they are not known one by one.
+    inputs: Option<BTreeSet<String>>,
+    /// The variables that are set by now.
+    vars: BTreeSet<String>,
+    /// Step ids, with the line of each.
+    ids: BTreeMap<String, u32>,
+    /// The images used, with the place of their first use.
+    images: BTreeMap<ImageFile, Place>,
+    /// Whether `relaunch` may stand here.
+    recovering: bool,
+}
+
+impl Reader {
+    fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            faults: Vec::new(),
+            suppressed: 0,
+            steps: 0,
+            apps: usize::from(kind == Kind::App),
+            screens: BTreeSet::new(),
+            inputs: None,
+            vars: BTreeSet::new(),
+            ids: BTreeMap::new(),
+            images: BTreeMap::new(),
+            recovering: false,
+        }
+    }
+
+    fn fault(&mut self, node: &Node, detail: impl Into<String>) {
+        self.push(Fault::at(node, detail));
+    }
+
+    fn fault_with(&mut self, node: &Node, detail: impl Into<String>, suggestion: impl Into<String>) {
+        self.push(Fault::at(node, detail).suggest(suggestion));
+    }
+
+    fn push(&mut self, fault: Fault) {
+        if self.faults.len() < limits::FAULTS {
+            self.faults.push(fault);
+        } else {
+            self.suppressed += 1;
+        }
+    }
+
+    fn finish(mut self) -> Vec<Fault> {
+        if self.suppressed > 0
+            && let Some(last) = self.faults.last_mut()
+        {
+            last.suggestion = Some(format!("and {} faults more in this document", self.suppressed));
+        }
+        self.faults.sort_by(|a, b| (a.line, a.column).cmp(&(b.line, b.column)));
+        self.faults
+    }
+}
+
+fn place(node: &Node) -> Place {
+    Place { pointer: node.pointer.to_string(), line: node.line, column: node.column }
+}

@@ -1,0 +1,189 @@
+//! Reader of steps: one action, and options around it.
+
+use super::Reader;
+use super::action::{ACTIONS, RESULTLESS};
+use super::fields::Fields;
+use super::names::nearest;
+use super::{place, target, unavailable};
+use crate::workflow::limits;
+use crate::workflow::model::{Action, Condition, ScreenshotWhen, Step, Watch};
+use crate::workflow::node::{Node, Tree};
+
+const OPTIONS: [&str; 10] =
+    ["id", "name", "when", "timeout", "as", "screenshot", "mask", "pause", "retries", "continue_on_error"];
+
+impl Reader {
+    /// A list of steps; `path` is that of the list, `steps` or `steps/4/then`.
+    pub(super) fn steps(&mut self, node: &Node, path: &str, depth: usize) -> Option<Vec<Step>> {
+        let Tree::List(items) = &node.tree else {
+            self.fault(node, format!("steps are a list, this is {}", node.describe()));
+            return None;
+        };
+        if items.is_empty() {
+            self.fault(node, "at least one step is needed");
+            return None;
+        }
+        if depth > limits::NESTING {
+            self.fault(node, format!("steps are nested deeper than {} levels", limits::NESTING));
+            return None;
+        }
+        let mut steps = Vec::new();
+        for (at, item) in items.iter().enumerate() {
+            self.steps += 1;
+            if self.steps > limits::STEPS {
+                if self.steps == limits::STEPS + 1 {
+                    self.fault(item, format!("more than {} steps in one document", limits::STEPS));
+                }
+                return None;
+            }
+            steps.extend(self.step(item, format!("{path}/{at}"), depth));
+        }
+        Some(steps)
+    }
+
+    fn step(&mut self, node: &Node, path: String, depth: usize) -> Option<Step> {
+        if let Some(word) = node.as_text() {
+            let detail = "a step is a mapping with one action";
+            match ACTIONS.contains(&word) {
+                true => self.fault_with(node, detail, format!("write {word}: {{}}")),
+                false => self.fault(node, detail),
+            }
+            return None;
+        }
+        let mut fields = Fields::new(node, "a step", self)?;
+        let chosen = self.choose(&mut fields);
+        let when = fields.take("when").map(|node| self.condition(node));
+        let id = fields.take("id").and_then(|node| self.step_id(node));
+        let name = fields.take("name").and_then(|node| self.prose(node));
+        let timeout = fields.take("timeout").and_then(|node| self.duration(node));
+        let mask = fields.take("mask").and_then(|node| self.each(node, "`mask`", limits::MASKS, Self::target));
+        let pause = fields.take("pause").and_then(|node| self.duration(node));
+        let retries = fields.take("retries").and_then(|node| self.count(node, 0, limits::REPEATS));
+        let continue_on_error = fields.take("continue_on_error").and_then(|node| self.boolean(node));
+        let screenshot = self.screenshot_option(&mut fields, chosen);
+        let action = chosen.and_then(|action| self.action(action, &mut fields, &path, depth));
+        let store_as = fields.take("as").and_then(|node| self.result_name(node, chosen));
+        fields.allow(&OPTIONS);
+        fields.allow(&["then", "else"]);
+        self.stray_branches(&fields, chosen);
+        let later: Vec<&'static str> = unavailable::ACTIONS.iter().chain(&unavailable::STEP_OPTIONS).copied().collect();
+        if chosen.is_none() {
+            fields.allow(&ACTIONS);
+        }
+        fields.finish("a step", &later, self);
+        Some(Step {
+            path,
+            id,
+            name,
+            action: action?,
+            when: target::transpose(when)?,
+            timeout,
+            store_as,
+            screenshot,
+            mask: mask.unwrap_or_default(),
+            pause,
+            retries: retries.unwrap_or(0),
+            continue_on_error: continue_on_error.unwrap_or(false),
+            place: place(node),
+        })
+    }
+
+    /// The one action of a step. None or several are a fault.
+    fn choose(&mut self, fields: &mut Fields<'_>) -> Option<&'static str> {
+        let is_option =
+            |key: &str| key == "screenshot" && fields.peek(key).is_some_and(|node| node.as_text().is_some());
+        let there: Vec<&'static str> =
+            ACTIONS.iter().copied().filter(|key| fields.peek(key).is_some() && !is_option(key)).collect();
+        match there[..] {
+            [action] => return Some(action),
+            [] => {}
+            [first, second, ..] => {
+                let detail = format!("a step has exactly one action, this has {first} and {second}");
+                self.fault_with(fields.node, detail, "make them steps of their own");
+                return None;
+            }
+        }
+        let later = fields.keys().any(|key| unavailable::ACTIONS.contains(&key));
+        let slip = fields.keys().any(|key| !OPTIONS.contains(&key) && nearest(key, ACTIONS).is_some());
+        if !later && !slip {
+            self.fault_with(fields.node, "this step has no action", "such as click, type, wait or run");
+        }
+        None
+    }
+
+    fn stray_branches(&mut self, fields: &Fields<'_>, chosen: Option<&'static str>) {
+        for key in ["then", "else"] {
+            if let Some(node) = fields.peek(key).filter(|_| chosen != Some("if")) {
+                self.fault(node, format!("`{key}` belongs to a step with `if`"));
+            }
+        }
+    }
+
+    fn step_id(&mut self, node: &Node) -> Option<crate::workflow::model::Name> {
+        let id = self.name(node)?;
+        if let Some(line) = self.ids.insert(id.as_str().to_owned(), node.line) {
+            self.fault_with(node, format!("the id `{id}` stands twice"), format!("it stands first in line {line}"));
+        }
+        Some(id)
+    }
+
+    fn result_name(&mut self, node: &Node, action: Option<&str>) -> Option<String> {
+        let text = self.text(node)?;
+        let name = self.variable(node, text)?;
+        if let Some(action) = action.filter(|action| RESULTLESS.contains(action)) {
+            self.fault(node, format!("`{action}` has no result to store"));
+            return None;
+        }
+        self.vars.insert(name.clone());
+        Some(name)
+    }
+
+    fn screenshot_option(&mut self, fields: &mut Fields<'_>, chosen: Option<&str>) -> ScreenshotWhen {
+        if chosen == Some("screenshot") {
+            return ScreenshotWhen::default();
+        }
+        let words = [
+            ("before", ScreenshotWhen::Before),
+            ("after", ScreenshotWhen::After),
+            ("both", ScreenshotWhen::Both),
+            ("never", ScreenshotWhen::Never),
+        ];
+        fields.take("screenshot").and_then(|node| self.choice(node, &words, &[])).unwrap_or_default()
+    }
+
+    /// What `when` and `if` take: a mapping is a probe, text an expression.
+    pub(super) fn condition(&mut self, node: &Node) -> Option<Condition> {
+        match &node.tree {
+            Tree::Map(_) => self.watch(node).map(Condition::Probe),
+            _ => self.expression(node).map(Condition::Expression),
+        }
+    }
+
+    /// A probe with a timeout beside its keys.
+    pub(super) fn watch(&mut self, node: &Node) -> Option<Watch> {
+        if node.as_text().is_some() {
+            return self.probe(node).and(None);
+        }
+        let mut fields = Fields::new(node, "a probe", self)?;
+        let timeout = fields.take("timeout").map(|node| self.duration(node));
+        let probe = self.probe_fields(&mut fields, 0);
+        fields.finish("a probe", &target::LATER, self);
+        Some(Watch { probe: probe?, timeout: target::transpose(timeout)?, place: place(node) })
+    }
+
+    /// The `if` of a step, with the branches beside it.
+    pub(super) fn branches(
+        &mut self,
+        node: &Node,
+        fields: &mut Fields<'_>,
+        path: &str,
+        depth: usize,
+    ) -> Option<Action> {
+        let condition = self.condition(node);
+        let then =
+            fields.require("then", "`if`", self).and_then(|node| self.steps(node, &format!("{path}/then"), depth + 1));
+        let otherwise = fields.take("else").map(|node| self.steps(node, &format!("{path}/else"), depth + 1));
+        let otherwise = target::transpose(otherwise)?.unwrap_or_default();
+        Some(Action::If { condition: condition?, then: then?, otherwise })
+    }
+}

@@ -1,0 +1,42 @@
+//! What the language names and this version does not have yet: refused by name, never ignored.
+
+use super::Reader;
+use crate::workflow::node::Node;
+
+pub(super) const KINDS: [&str; 6] = ["credential", "channel", "trigger", "alert", "team", "provisioner"];
+pub(super) const APP: [&str; 7] =
+    ["login", "logout", "on_popup", "on_unknown", "unavailable", "max_sessions", "session"];
+pub(super) const WORKFLOW: [&str; 1] = ["concurrency"];
+pub(super) const POOL: [&str; 5] = ["admission", "canary", "session", "baseline", "maintenance"];
+pub(super) const STEP_OPTIONS: [&str; 3] = ["commit", "verify", "settle"];
+pub(super) const ACTIONS: [&str; 17] = [
+    "select",
+    "set_checked",
+    "menu",
+    "invoke",
+    "set_value",
+    "focus",
+    "wait_stable",
+    "wait_idle",
+    "read_table",
+    "save_artifact",
+    "for_each",
+    "repeat",
+    "try",
+    "call",
+    "ask",
+    "goto_screen",
+    "until",
+];
+pub(super) const TARGETS: [&str; 2] = ["text", "ui"];
+pub(super) const MODIFIERS: [&str; 5] = ["right_of", "left_of", "above", "below", "max_distance"];
+pub(super) const VIA: [&str; 2] = ["scancode", "value"];
+pub(super) const HOW: [&str; 2] = ["ui", "ocr"];
+/// Roots of templates.
+pub(super) const ROOTS: [&str; 3] = ["credential", "item", "loop"];
+
+impl Reader {
+    pub(super) fn unavailable(&mut self, node: &Node, name: &str) {
+        self.fault(node, format!("`{name}` is not available in this version"));
+    }
+}
