@@ -164,6 +164,21 @@ fn mono_ms() -> u64 {
     duration_ms(START.get_or_init(Instant::now).elapsed())
 }
 
+/// Measures how long something took, for statistics only: nothing is decided by it.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    #[expect(clippy::disallowed_methods, reason = "milliseconds are too coarse for the time of a commit")]
+    pub fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
 /// Whole milliseconds, saturating.
 pub fn duration_ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)

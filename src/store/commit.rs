@@ -1,0 +1,184 @@
+//! One batch of changes as one durable transaction: all of it, or nothing.
+
+use redb::{ReadableTable as _, Table, WriteTransaction};
+use serde::Serialize;
+
+use super::{
+    error::StoreError,
+    events::{EventTables, NewEvent},
+    history::Frame,
+    job_index::{self, Index},
+    load::idempotency_key,
+    record, tables,
+};
+use crate::{
+    fleet::{ArtifactRow, Batch, DocumentHead, DocumentVersion, Job, StepRow, Write},
+    ids::MachineId,
+};
+
+/// The row of the fleet's counters in the table of single values.
+pub(super) const META_KEY: &str = "fleet";
+
+/// What one batch of commands changed.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Transaction {
+    pub writes: Vec<Write>,
+    pub events: Vec<NewEvent>,
+    pub frames: Vec<(MachineId, Frame)>,
+}
+
+impl Transaction {
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty() && self.events.is_empty() && self.frames.is_empty()
+    }
+}
+
+type Bytes = &'static [u8];
+
+struct Tables<'t> {
+    meta: Table<'t, &'static str, Bytes>,
+    jobs: Table<'t, u128, Bytes>,
+    job_index: Index<'t>,
+    batches: Table<'t, u128, Bytes>,
+    open_batches: Table<'t, u128, ()>,
+    steps: Table<'t, (u128, u32, u32), Bytes>,
+    artifacts: Table<'t, (u128, u32, &'static str), Bytes>,
+    heads: Table<'t, (&'static str, &'static str), Bytes>,
+    documents: Table<'t, (&'static str, &'static str, u32), Bytes>,
+    machines: Table<'t, u128, Bytes>,
+    frames: Table<'t, u128, Bytes>,
+    tokens: Table<'t, u128, Bytes>,
+    join_tokens: Table<'t, u128, Bytes>,
+    idempotency: Table<'t, (u128, &'static str, &'static str), Bytes>,
+    job_keys: Table<'t, (&'static str, &'static str), Bytes>,
+}
+
+/// Writes everything; the caller commits. `first_seq` is the number of the first event.
+pub(super) fn write(
+    transaction: &WriteTransaction,
+    batch: &Transaction,
+    first_seq: u64,
+    keep_events: u64,
+) -> Result<(), StoreError> {
+    let mut tables = Tables::open(transaction)?;
+    for change in &batch.writes {
+        tables.apply(change)?;
+    }
+    for (machine, frame) in &batch.frames {
+        put(&mut tables.frames, machine.raw(), "a picture", frame)?;
+    }
+    if batch.events.is_empty() {
+        return Ok(());
+    }
+    let mut events = EventTables {
+        events: transaction.open_table(tables::EVENTS)?,
+        subjects: transaction.open_table(tables::EVENT_SUBJECTS)?,
+    };
+    for (seq, event) in (first_seq..).zip(&batch.events) {
+        events.append(seq, event)?;
+    }
+    let next_seq = first_seq + batch.events.len() as u64;
+    // Twice what came, so that a log that was made shorter by its setting gets there.
+    events.trim(next_seq.saturating_sub(keep_events), 2 * batch.events.len())
+}
+
+fn put<'k, K: redb::Key + 'static>(
+    table: &mut Table<'_, K, Bytes>,
+    key: impl std::borrow::Borrow<K::SelfType<'k>>,
+    what: &'static str,
+    row: &impl Serialize,
+) -> Result<(), StoreError> {
+    table.insert(key, record::encode(what, row)?.as_slice())?;
+    Ok(())
+}
+
+impl<'t> Tables<'t> {
+    fn open(transaction: &'t WriteTransaction) -> Result<Self, StoreError> {
+        Ok(Self {
+            meta: transaction.open_table(tables::META)?,
+            jobs: transaction.open_table(tables::JOBS)?,
+            job_index: transaction.open_table(tables::JOB_INDEX)?,
+            batches: transaction.open_table(tables::BATCHES)?,
+            open_batches: transaction.open_table(tables::OPEN_BATCHES)?,
+            steps: transaction.open_table(tables::STEPS)?,
+            artifacts: transaction.open_table(tables::ARTIFACTS)?,
+            heads: transaction.open_table(tables::HEADS)?,
+            documents: transaction.open_table(tables::DOCUMENTS)?,
+            machines: transaction.open_table(tables::MACHINES)?,
+            frames: transaction.open_table(tables::FRAMES)?,
+            tokens: transaction.open_table(tables::TOKENS)?,
+            join_tokens: transaction.open_table(tables::JOIN_TOKENS)?,
+            idempotency: transaction.open_table(tables::IDEMPOTENCY)?,
+            job_keys: transaction.open_table(tables::JOB_KEYS)?,
+        })
+    }
+
+    fn apply(&mut self, change: &Write) -> Result<(), StoreError> {
+        match change {
+            Write::Meta(meta) => put(&mut self.meta, META_KEY, "the fleet's counters", meta),
+            Write::Job(job) => self.put_job(job),
+            Write::Batch(batch) => self.put_batch(batch),
+            Write::Machine(machine) => put(&mut self.machines, machine.id.raw(), "a machine", machine),
+            Write::MachineGone(id) => {
+                self.machines.remove(id.raw())?;
+                self.frames.remove(id.raw())?;
+                Ok(())
+            }
+            Write::Head(head) => self.put_head(head),
+            Write::Version(version) => self.put_version(version),
+            Write::Token(token) => put(&mut self.tokens, token.id.raw(), "a token", token),
+            Write::TokenGone(id) => Ok(self.tokens.remove(id.raw()).map(drop)?),
+            Write::JoinToken(token) => put(&mut self.join_tokens, token.id.raw(), "a join token", token),
+            Write::JoinTokenGone(id) => Ok(self.join_tokens.remove(id.raw()).map(drop)?),
+            Write::Idempotency(row) => put(&mut self.idempotency, idempotency_key(&row.key), "an idempotency key", row),
+            Write::UniqueKey(row) => {
+                put(&mut self.job_keys, (row.workflow.as_str(), row.key.as_str()), "a job's key", row)
+            }
+            Write::Step(row) => self.put_step(row),
+            Write::Artifact(row) => self.put_artifact(row),
+        }
+    }
+
+    fn put_job(&mut self, job: &Job) -> Result<(), StoreError> {
+        let bytes = record::encode("a job", job)?;
+        let before = self.jobs.insert(job.id.raw(), bytes.as_slice())?;
+        let before: Option<Job> = before.map(|row| record::decode("a job", row.value())).transpose()?;
+        job_index::update(&mut self.job_index, before.as_ref(), job)
+    }
+
+    fn put_batch(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        put(&mut self.batches, batch.id.raw(), "a batch", batch)?;
+        if batch.is_settled() {
+            self.open_batches.remove(batch.id.raw())?;
+        } else {
+            self.open_batches.insert(batch.id.raw(), ())?;
+        }
+        Ok(())
+    }
+
+    fn put_head(&mut self, head: &DocumentHead) -> Result<(), StoreError> {
+        put(&mut self.heads, (head.kind().as_str(), head.name.as_str()), "a document", head)
+    }
+
+    fn put_version(&mut self, version: &DocumentVersion) -> Result<(), StoreError> {
+        let key = (version.kind().as_str(), version.name.as_str(), version.version);
+        put(&mut self.documents, key, "a document", version)
+    }
+
+    /// What came late never takes the place of what came in time.
+    fn put_step(&mut self, row: &StepRow) -> Result<(), StoreError> {
+        let key = (row.job.raw(), row.attempt_number, row.step.number);
+        if row.late && self.steps.get(key)?.is_some() {
+            return Ok(());
+        }
+        put(&mut self.steps, key, "a step", row)
+    }
+
+    fn put_artifact(&mut self, row: &ArtifactRow) -> Result<(), StoreError> {
+        let key = (row.job.raw(), row.attempt_number, row.artifact.name.as_str());
+        if row.late && self.artifacts.get(key)?.is_some() {
+            return Ok(());
+        }
+        put(&mut self.artifacts, key, "an artifact", row)
+    }
+}

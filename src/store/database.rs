@@ -1,0 +1,106 @@
+//! The redb file: one process a data directory, opened and migrated, closed and opened again after the disk was full.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase as _, WriteTransaction};
+
+use super::{error::StoreError, migrations};
+
+const DATABASE_FILE: &str = "deskfleet.redb";
+const LOCK_FILE: &str = "controller.lock";
+/// Pages held in memory. Open work lives in `fleet`; this serves history reads and the upper levels of the trees.
+const CACHE_BYTES: usize = 64 << 20;
+
+/// Opens the file at a path. Another one is given where faults are injected.
+pub type Opener = Box<dyn Fn(&Path) -> Result<Database, DatabaseError> + Send + Sync>;
+
+pub fn open_file(path: &Path) -> Result<Database, DatabaseError> {
+    redb::Builder::new().set_cache_size(CACHE_BYTES).create(path)
+}
+
+/// Held as long as the store is open; the system gives it up with the process, however that ends.
+#[derive(Debug)]
+pub(super) struct DirLock {
+    _file: File,
+}
+
+impl DirLock {
+    /// Creates the directory where it is missing, for the owner alone.
+    pub(super) fn take(dir: &Path) -> Result<Self, StoreError> {
+        let failed = |source| StoreError::DataDir { path: dir.to_owned(), source };
+        create_private(dir).map_err(failed)?;
+        let options = || File::options().create(true).truncate(false).write(true).open(dir.join(LOCK_FILE));
+        let file = options().map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: dir.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn create_private(dir: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+#[cfg(not(unix))]
+fn create_private(dir: &Path) -> io::Result<()> {
+    fs::create_dir_all(dir)
+}
+
+/// The open database, shared by the writer and all readers.
+///
+/// The lock is no mutex around the store: writer and readers all take it shared, and redb keeps them apart by versions. It is
+/// taken alone for one thing only, to close the file and open it again, which must wait until nobody is inside.
+#[derive(Clone)]
+pub(super) struct Shared {
+    open: Arc<RwLock<Option<Database>>>,
+    path: Arc<Path>,
+    opener: Arc<Opener>,
+}
+
+impl Shared {
+    pub(super) fn open(dir: &Path, opener: Opener) -> Result<Self, StoreError> {
+        let path: PathBuf = dir.join(DATABASE_FILE);
+        let shared = Self { open: Arc::default(), path: path.into(), opener: Arc::new(opener) };
+        shared.reopen()?;
+        Ok(shared)
+    }
+
+    /// After a failed commit redb refuses everything until the file is opened anew, from what is durable.
+    pub(super) fn reopen(&self) -> Result<(), StoreError> {
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        drop(open.take());
+        let database = (self.opener)(&self.path)?;
+        migrations::migrate(&database)?;
+        *open = Some(database);
+        Ok(())
+    }
+
+    /// Sees everything committed before, and nothing that comes later.
+    pub(super) fn begin_read(&self) -> Result<ReadTransaction, StoreError> {
+        self.with(|database| Ok(database.begin_read()?))
+    }
+
+    /// One `fsync` a commit: the default of redb, full durability. Two-phase commit (`quick_repair`) would make the start after
+    /// a kill instant, at the price of a second `fsync` in front of every answer; a repair takes under a second a GiB.
+    pub(super) fn begin_write(&self) -> Result<WriteTransaction, StoreError> {
+        self.with(|database| {
+            let mut transaction = database.begin_write()?;
+            transaction.set_durability(redb::Durability::Immediate)?;
+            Ok(transaction)
+        })
+    }
+
+    fn with<T>(&self, use_it: impl FnOnce(&Database) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        use_it(open.as_ref().ok_or(StoreError::Closed)?)
+    }
+}

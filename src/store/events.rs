@@ -1,0 +1,169 @@
+//! The log of committed events: numbered without gaps, found by number or by what they are about, the oldest given up in time.
+
+use std::ops::ControlFlow;
+
+use redb::{ReadableTable as _, Table};
+use serde::{Deserialize, Serialize};
+
+use super::{Reader, error::StoreError, record, tables};
+use crate::{
+    fleet::{Event, Principal, Subjects},
+    time::Timestamp,
+};
+
+/// So many rows are read for one page, at most.
+const MAX_READ: usize = 10_000;
+
+/// An event to be logged, with the one thing it is about in words: a job's id, a machine's name, a document's `kind/name`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewEvent {
+    pub event: Event,
+    pub subject: String,
+}
+
+/// An event as logged. `data` is read as plain JSON, so that events of older versions are shown as they were written.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct LoggedEvent {
+    #[serde(skip)]
+    pub seq: u64,
+    pub at: Timestamp,
+    pub by: Principal,
+    /// `job.succeeded`, `machine.joined`, …
+    pub kind: String,
+    pub subject: String,
+    pub about: Subjects,
+    pub data: serde_json::Value,
+}
+
+#[derive(Serialize)]
+struct Record<'a> {
+    subject: &'a str,
+    about: &'a Subjects,
+    #[serde(flatten)]
+    event: &'a Event,
+}
+
+/// What is read of a row that is given up.
+#[derive(Deserialize)]
+struct About {
+    about: Subjects,
+}
+
+/// All that is given must fit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Whole kinds (`job.succeeded`) or families (`job.`); empty: all.
+    pub kinds: Vec<String>,
+    /// The text of an id (`job_…`, `bat_…`, `mch_…`, `att_…`, …) or `kind/name` of a document.
+    pub about: Option<String>,
+}
+
+/// In the order of their numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventPage {
+    pub events: Vec<LoggedEvent>,
+    /// Everything up to here was looked at: the `after` of the next page.
+    pub upto: u64,
+    /// Whether there is more to look at now.
+    pub more: bool,
+    /// The oldest event that is still kept; 0 where there is none. A reader whose `after` is before it has missed some.
+    pub oldest: u64,
+}
+
+impl EventFilter {
+    fn fits(&self, event: &LoggedEvent) -> bool {
+        let named = |kind: &String| *kind == event.kind || (kind.ends_with('.') && event.kind.starts_with(kind));
+        self.kinds.is_empty() || self.kinds.iter().any(named)
+    }
+}
+
+/// By which texts an event is found.
+fn index_keys(about: &Subjects) -> Vec<String> {
+    let mut keys = Vec::new();
+    keys.extend(about.job.map(|id| id.to_string()));
+    keys.extend(about.batch.map(|id| id.to_string()));
+    keys.extend(about.machine.map(|id| id.to_string()));
+    keys.extend(about.document.as_ref().map(|(kind, name)| format!("{}/{name}", kind.as_str())));
+    keys.extend(about.token.map(|id| id.to_string()));
+    keys.extend(about.join_token.map(|id| id.to_string()));
+    keys
+}
+
+pub(super) struct EventTables<'t> {
+    pub(super) events: Table<'t, u64, &'static [u8]>,
+    pub(super) subjects: Table<'t, (&'static str, u64), ()>,
+}
+
+impl EventTables<'_> {
+    pub(super) fn append(&mut self, seq: u64, new: &NewEvent) -> Result<(), StoreError> {
+        let about = new.event.subjects();
+        let record = Record { subject: &new.subject, about: &about, event: &new.event };
+        self.events.insert(seq, record::encode("an event", &record)?.as_slice())?;
+        for key in index_keys(&about) {
+            self.subjects.insert((key.as_str(), seq), ())?;
+        }
+        Ok(())
+    }
+
+    /// Gives up the oldest ones before `keep_from`, at most `at_most` of them, so that no commit has to pay for many.
+    pub(super) fn trim(&mut self, keep_from: u64, at_most: usize) -> Result<(), StoreError> {
+        for _ in 0..at_most {
+            let Some((seq, about)) = self.oldest()?.filter(|(seq, _)| *seq < keep_from) else { return Ok(()) };
+            self.events.remove(seq)?;
+            for key in index_keys(&about) {
+                self.subjects.remove((key.as_str(), seq))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn oldest(&self) -> Result<Option<(u64, Subjects)>, StoreError> {
+        let Some((seq, row)) = self.events.first()? else { return Ok(None) };
+        let about: About = record::decode("an event", row.value())?;
+        Ok(Some((seq.value(), about.about)))
+    }
+}
+
+impl Reader {
+    /// Events after that number, at most `limit` of them.
+    pub fn events(&self, after: u64, filter: &EventFilter, limit: usize) -> Result<EventPage, StoreError> {
+        let transaction = self.shared.begin_read()?;
+        let events = transaction.open_table(tables::EVENTS)?;
+        let oldest = events.first()?.map_or(0, |(seq, _)| seq.value());
+        let mut page = EventPage { events: Vec::new(), upto: after, more: false, oldest };
+        let mut read = 0;
+        let mut take = |seq: u64, row: &[u8]| -> Result<ControlFlow<()>, StoreError> {
+            if page.events.len() >= limit || read >= MAX_READ {
+                page.more = true;
+                return Ok(ControlFlow::Break(()));
+            }
+            read += 1;
+            let event: LoggedEvent = record::decode("an event", row)?;
+            page.events.extend(Some(LoggedEvent { seq, ..event }).filter(|event| filter.fits(event)));
+            page.upto = seq;
+            Ok(ControlFlow::Continue(()))
+        };
+        let from = after.saturating_add(1);
+        match &filter.about {
+            None => {
+                for row in events.range(from..)? {
+                    let (seq, row) = row?;
+                    if take(seq.value(), row.value())?.is_break() {
+                        break;
+                    }
+                }
+            }
+            Some(about) => {
+                let subjects = transaction.open_table(tables::EVENT_SUBJECTS)?;
+                for entry in subjects.range((about.as_str(), from)..=(about.as_str(), u64::MAX))? {
+                    let seq = entry?.0.value().1;
+                    let Some(row) = events.get(seq)? else { continue };
+                    if take(seq, row.value())?.is_break() {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(page)
+    }
+}
