@@ -1,1 +1,160 @@
-//! To be written.
+//! The controller's inside: one thread that decides (`fleet`) and commits (`store`), and the handle by which all others ask it.
+//!
+//! Answers leave only after the commit that makes them true. Waiting (parked polls, `wait=`) is done by the asking side, woken by
+//! the engine; the engine itself never waits for anybody.
+//!
+//! What it must not know: HTTP, the JSON of the contract, TLS, agents. It speaks in the words of `fleet`.
+
+mod engine;
+mod error;
+mod frames;
+mod handle;
+mod poll;
+mod pool_apps;
+mod published;
+mod reads;
+mod stats;
+mod subject;
+mod upload;
+mod waiters;
+mod waits;
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::{
+        Arc, RwLock,
+        atomic::AtomicUsize,
+        mpsc::{SyncSender, sync_channel},
+    },
+    thread::JoinHandle,
+};
+
+use tokio::sync::watch;
+
+pub use error::{ExecuteError, ReadError, StartError};
+pub use frames::FrameRequest;
+pub use handle::Handle;
+pub use poll::{PollRequest, Polled};
+pub use pool_apps::PoolApps;
+pub use published::MachineIdentity;
+pub use reads::JobView;
+pub use stats::{EngineStats, LATENCY_BOUNDS_US, Latency};
+pub use upload::Upload;
+
+pub use crate::store::{
+    Blob, BlobError, Blobs, EventFilter, EventPage, Frame, JobFilter, LoggedEvent, Opener, Order, Page, PageRequest,
+    StoreError,
+};
+use crate::{
+    fleet::{self, Fleet},
+    store::{Store, open_file},
+    time::Clock,
+};
+use engine::{Engine, Fatal};
+use handle::{Message, Shared};
+use published::Published;
+use stats::Counters;
+
+const BLOBS_DIR: &str = "blobs";
+
+/// The controller's limits, with their defaults.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    pub fleet: fleet::Settings,
+    /// Commands that may wait for the engine; more are told to come again.
+    pub command_queue: usize,
+    /// The most one blob may hold.
+    pub blob_bytes: u64,
+    /// Events the log holds; the oldest are given up.
+    pub keep_events: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { fleet: fleet::Settings::default(), command_queue: 4_096, blob_bytes: 256 << 20, keep_events: 1_000_000 }
+    }
+}
+
+/// The running engine.
+pub struct Controller {
+    commands: SyncSender<Message>,
+    closing: Handle,
+    thread: JoinHandle<()>,
+}
+
+/// Opens the data directory and starts the engine. Blocks on the disk; after a kill, for the repair of the database too.
+pub fn start(dir: &Path, settings: Settings, clock: Clock) -> Result<(Controller, Handle), StartError> {
+    start_with(dir, settings, clock, Box::new(open_file), Box::new(end_the_process))
+}
+
+/// As `start`, with another way to the database's file: where faults are injected.
+pub fn start_on(
+    dir: &Path,
+    settings: Settings,
+    clock: Clock,
+    opener: Opener,
+) -> Result<(Controller, Handle), StartError> {
+    start_with(dir, settings, clock, opener, Box::new(end_the_process))
+}
+
+fn start_with(
+    dir: &Path,
+    settings: Settings,
+    clock: Clock,
+    opener: Opener,
+    fatal: Fatal,
+) -> Result<(Controller, Handle), StartError> {
+    let store = Store::open_with(dir, settings.keep_events, opener)?;
+    let blobs = Blobs::open(&dir.join(BLOBS_DIR), settings.blob_bytes)?;
+    let fleet = Fleet::load(settings.fleet.clone(), store.load()?, clock.now());
+    let (commands, inbox) = sync_channel(settings.command_queue);
+    let shared = Arc::new(Shared {
+        counters: Counters::default(),
+        waiters: Arc::default(),
+        frames: Arc::default(),
+        published: RwLock::new(Published::from_fleet(&fleet)),
+        newest_event: watch::Sender::new(store.newest_event()),
+        reloads: watch::Sender::new(0),
+        closing: watch::Sender::new(false),
+        queue_depth: AtomicUsize::new(0),
+        queue_capacity: settings.command_queue,
+    });
+    let handle = Handle {
+        commands: commands.clone(),
+        reader: store.reader(),
+        blobs,
+        clock: clock.clone(),
+        shared: Arc::clone(&shared),
+        max_park: settings.fleet.offline_after / 2,
+    };
+    let reader = store.reader();
+    let engine =
+        Engine { store, reader, fleet, settings: settings.fleet, clock, inbox, shared, fatal, timers_from: None };
+    let thread =
+        std::thread::Builder::new().name("engine".to_owned()).spawn(move || run(engine)).map_err(StartError::Thread)?;
+    Ok((Controller { commands, closing: handle.clone(), thread }, handle))
+}
+
+/// A panic means that the state may be wrong. The process ends, and the next start loads what is durable.
+fn run(engine: Engine) {
+    if catch_unwind(AssertUnwindSafe(|| engine.run())).is_err() {
+        end_the_process("the engine has panicked; please report the message above");
+    }
+}
+
+fn end_the_process(why: &str) {
+    tracing::error!("{why}; the controller ends and continues from what is on disk when it is started again");
+    std::process::abort();
+}
+
+impl Controller {
+    /// Answers what waits, does what is queued, commits it and ends the engine. Leases and jobs at the machines go on.
+    pub fn stop(self) {
+        self.closing.shutdown();
+        // It fails only where the engine has ended already.
+        let _ = self.commands.send(Message::Stop);
+        // A panic of the engine has ended the process before.
+        let _ = self.thread.join();
+    }
+}
