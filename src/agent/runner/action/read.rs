@@ -1,0 +1,107 @@
+//! Reading: extract through the clipboard, read_clipboard, set.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde_json::Value;
+
+use super::keyboard::ctrl;
+use crate::{
+    agent::runner::{
+        describe,
+        fault::{Break, fault},
+        run::Runner,
+    },
+    wire::job::Category,
+    workflow::{Extract, Find, How, Pattern, SetValue, Target},
+};
+
+/// How long one copy may take to reach the clipboard before it is asked for again: a busy application loses keys.
+const COPY_AGAIN_AFTER: Duration = Duration::from_millis(1_500);
+
+/// Copies asked for at most.
+const COPIES: u32 = 3;
+
+impl Runner<'_> {
+    pub(in crate::agent::runner) fn extract(&mut self, extract: &Extract, timeout: Duration) -> Result<Value, Break> {
+        match extract.how {
+            How::Auto | How::Clipboard => {}
+        }
+        if let Some(from) = &extract.from {
+            self.focus_on(from, timeout)?;
+        }
+        match self.copy_field(timeout)? {
+            Some(text) => pick(&text, extract.pattern.as_ref()),
+            None => fault(
+                Category::Assertion,
+                "nothing came to the clipboard: the field is empty, or the application does not copy with ctrl+a, ctrl+c",
+            ),
+        }
+    }
+
+    pub(in crate::agent::runner) fn read_clipboard(&mut self, pattern: Option<&Pattern>) -> Result<Value, Break> {
+        match self.world.desktop().read_clipboard()? {
+            Some(text) => pick(&text, pattern),
+            None => fault(Category::Assertion, "the clipboard holds no text"),
+        }
+    }
+
+    pub(in crate::agent::runner) fn set(&mut self, values: &BTreeMap<String, SetValue>) -> Result<Value, Break> {
+        let evaluate = |(name, value): (&String, &SetValue)| Ok((name.clone(), value.evaluate(&self.scope)?));
+        let computed: BTreeMap<String, Value> = values.iter().map(evaluate).collect::<Result<_, Break>>()?;
+        for (name, value) in &computed {
+            self.scope.set_var(name, value.clone());
+        }
+        Ok(Value::Object(computed.into_iter().collect()))
+    }
+
+    /// A window is brought to the front; into anything else is clicked.
+    fn focus_on(&mut self, target: &Target, timeout: Duration) -> Result<(), Break> {
+        if matches!(target.find, Find::Window(_)) {
+            let hit = self.seek(target, timeout)?;
+            return self.bring_forward(&hit);
+        }
+        self.click_into(target, timeout).map(|_| ())
+    }
+
+    /// Selects all, copies, reads, and puts the clipboard's former text back. None where nothing was copied.
+    pub(super) fn copy_field(&mut self, timeout: Duration) -> Result<Option<String>, Break> {
+        let former = self.world.desktop().read_clipboard()?;
+        let copied = self.copy_selected(timeout);
+        if !matches!(copied, Err(Break::Stop(_))) {
+            match former {
+                Some(former) => self.world.desktop().write_clipboard(&former)?,
+                None => self.world.desktop().clear_clipboard()?,
+            }
+        }
+        copied
+    }
+
+    fn copy_selected(&mut self, timeout: Duration) -> Result<Option<String>, Break> {
+        self.go_on()?;
+        self.world.desktop().clear_clipboard()?;
+        for _ in 0..COPIES {
+            self.go_on()?;
+            self.world.desktop().key(&ctrl('a'))?;
+            self.world.desktop().key(&ctrl('c'))?;
+            let copied = self.until(timeout.min(COPY_AGAIN_AFTER), |runner| {
+                Ok(runner.world.desktop().read_clipboard()?.filter(|text| !text.is_empty()))
+            })?;
+            if copied.is_some() {
+                return Ok(copied);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The first group, or the whole match; all of the text where there is no pattern.
+fn pick(text: &str, pattern: Option<&Pattern>) -> Result<Value, Break> {
+    let Some(pattern) = pattern else { return Ok(Value::String(text.to_owned())) };
+    match pattern.extract(text) {
+        Some(part) => Ok(Value::String(part.to_owned())),
+        None => {
+            let message = format!("`{}` matches nothing in \"{}\"", pattern.as_str(), describe::cut(text));
+            fault(Category::Assertion, message)
+        }
+    }
+}

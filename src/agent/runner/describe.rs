@@ -1,0 +1,91 @@
+//! Targets and probes in a few words, as reports and messages name them.
+//!
+//! Templates are shown as they were written, never with their values: those may be secret.
+
+use crate::workflow::{CommandLine, Find, Position, Probe, Target, Template, TitleMatch, WindowTarget};
+
+/// Longer descriptions are cut.
+const MAX_CHARS: usize = 200;
+
+pub(super) fn target(target: &Target) -> String {
+    cut(&target_whole(target))
+}
+
+pub(super) fn probe(probe: &Probe) -> String {
+    cut(&probe_whole(probe))
+}
+
+fn target_whole(target: &Target) -> String {
+    let mut text = match &target.find {
+        Find::Image(image) => {
+            let names: Vec<&str> = image.variants.iter().map(|file| base_name(file.as_str())).collect();
+            format!("image {}", names.join(" or "))
+        }
+        Find::Window(sought) => window(sought),
+        Find::At(x, y) => format!("at {},{}", position(x), position(y)),
+        Find::Any(targets) => format!("any of {}", list(targets.iter().map(target_whole))),
+    };
+    if let Some(within) = &target.within {
+        text.push_str(" in ");
+        text.push_str(&target_whole(within));
+    }
+    if let Some(index) = target.index {
+        text.push_str(&format!(" number {index}"));
+    }
+    text
+}
+
+fn probe_whole(probe: &Probe) -> String {
+    match probe {
+        Probe::Visible(target) => target_whole(target),
+        Probe::Pixel(pixel) => format!("pixel {},{}", position(&pixel.at.0), position(&pixel.at.1)),
+        Probe::Process(name) => format!("process {}", name.source()),
+        Probe::File(path) => format!("file {}", path.source()),
+        Probe::Command(line) => format!("command {}", command(line)),
+        Probe::Screen { app: Some(app), screen } => format!("screen {screen} of {app}"),
+        Probe::Screen { app: None, screen } => format!("screen {screen}"),
+        Probe::Any(probes) => format!("any of {}", list(probes.iter().map(probe_whole))),
+        Probe::All(probes) => format!("all of {}", list(probes.iter().map(probe_whole))),
+        Probe::Not(probe) => format!("not {}", probe_whole(probe)),
+    }
+}
+
+pub(super) fn window(sought: &WindowTarget) -> String {
+    let mut parts = Vec::new();
+    match &sought.title {
+        Some(TitleMatch::Contains(title)) => parts.push(format!("\"{}\"", title.source())),
+        Some(TitleMatch::Pattern(pattern)) => parts.push(format!("/{}/", pattern.as_str())),
+        None => {}
+    }
+    let named = |what: &str, name: &Option<Template>| name.as_ref().map(|name| format!("{what} {}", name.source()));
+    parts.extend(named("of class", &sought.class));
+    parts.extend(named("of process", &sought.process));
+    format!("window {}", parts.join(" "))
+}
+
+pub(super) fn command(line: &CommandLine) -> String {
+    line.command.iter().map(Template::source).collect::<Vec<_>>().join(" ")
+}
+
+fn position(position: &Position) -> String {
+    match position {
+        Position::Fixed(pixels) => pixels.to_string(),
+        Position::Computed(template) => template.source().to_owned(),
+    }
+}
+
+fn list(parts: impl Iterator<Item = String>) -> String {
+    format!("[{}]", parts.collect::<Vec<_>>().join(", "))
+}
+
+fn base_name(file: &str) -> &str {
+    file.rsplit('/').next().unwrap_or(file)
+}
+
+/// Bounds what is quoted from a screen or a program.
+pub(super) fn cut(text: &str) -> String {
+    match text.char_indices().nth(MAX_CHARS) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}

@@ -1,0 +1,175 @@
+//! Pictures of the screen: masked before anything else, marked, encoded without loss, and each content given away once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    fault::{Break, Fault},
+    find::Sought,
+    look::Look,
+    run::Runner,
+};
+use crate::{
+    desktop::{Color, Frame, Rect, Window, WindowId},
+    ids::Digest,
+    wire::step::ArtifactRef,
+    workflow::{Find, Target},
+};
+
+/// Pictures of one attempt. What comes after is told in the log of the step, not kept.
+pub(super) const MAX_PICTURES: usize = 1_000;
+
+/// How marks are drawn.
+const MARK_COLOR: Color = Color::new(255, 0, 200);
+const MARK_THICKNESS: u32 = 3;
+
+const CONTENT_TYPE: &str = "image/webp";
+
+/// What was taken so far.
+#[derive(Debug, Default)]
+pub(super) struct Evidence {
+    names: BTreeSet<String>,
+    /// By the hash of the finished frame, so that an unchanged screen is encoded once.
+    encoded: BTreeMap<u64, (Digest, u64)>,
+    given: BTreeSet<Digest>,
+    /// Windows a secret was typed into. Black until they close or show something else.
+    secret_windows: Vec<(WindowId, String)>,
+}
+
+impl Evidence {
+    /// From now on this window is blacked out, as long as it keeps its title.
+    pub(super) fn hide_window(&mut self, window: &Window) {
+        let entry = (window.id, window.title.clone());
+        if !self.secret_windows.contains(&entry) {
+            self.secret_windows.push(entry);
+        }
+    }
+
+    /// `failure.webp`, then `failure-2.webp`.
+    fn unique_name(&mut self, stem: &str) -> String {
+        let stem: String = stem
+            .chars()
+            .take(80)
+            .map(|c| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ') { c } else { '-' })
+            .collect();
+        let stem = match stem.trim_matches(['.', ' ']) {
+            "" => "picture",
+            stem => stem,
+        };
+        let mut name = format!("{stem}.webp");
+        let mut number = 1;
+        while !self.names.insert(name.clone()) {
+            number += 1;
+            name = format!("{stem}-{number}.webp");
+        }
+        name
+    }
+}
+
+impl Runner<'_> {
+    /// Takes a picture, or finishes the one that was taken, and gives it away.
+    pub(super) fn picture(
+        &mut self,
+        stem: &str,
+        frame: Option<Frame>,
+        region: Option<Rect>,
+        marks: &[Rect],
+    ) -> Result<ArtifactRef, Break> {
+        if self.evidence.names.len() >= MAX_PICTURES {
+            let message = format!("an attempt keeps at most {MAX_PICTURES} pictures; take fewer");
+            return Err(Fault::new(crate::wire::job::Category::InvalidWorkflow, message).into());
+        }
+        let frame = match frame {
+            Some(frame) => frame,
+            None => self.world.desktop().capture()?,
+        };
+        let mut frame = self.masked(frame);
+        for mark in marks {
+            frame.mark(*mark, MARK_COLOR, MARK_THICKNESS);
+        }
+        if let Some(region) = region {
+            frame = match frame.crop(region) {
+                Some(part) => part,
+                None => {
+                    let message = format!("the region {region} is outside the desktop");
+                    return Err(Fault::new(crate::wire::job::Category::TargetNotFound, message).into());
+                }
+            };
+        }
+        self.give(stem, &frame)
+    }
+
+    fn give(&mut self, stem: &str, frame: &Frame) -> Result<ArtifactRef, Break> {
+        let hash = frame.hash();
+        let (sha256, bytes, content) = match self.evidence.encoded.get(&hash) {
+            Some((digest, bytes)) => (*digest, *bytes, None),
+            None => {
+                let content = frame.to_webp()?;
+                let (digest, bytes) = (Digest::of(&content), content.len() as u64);
+                self.evidence.encoded.insert(hash, (digest, bytes));
+                (digest, bytes, Some(content))
+            }
+        };
+        let content = content.filter(|_| self.evidence.given.insert(sha256));
+        let name = self.redactor.clean(stem);
+        let name = self.evidence.unique_name(&name);
+        let artifact = ArtifactRef { name, sha256, bytes, content_type: CONTENT_TYPE.to_owned() };
+        self.observer.artifact(&artifact, content);
+        Ok(artifact)
+    }
+
+    /// The picture of a failure. None where none can be had, or the step says never.
+    pub(super) fn failure_picture(&mut self, fault: &mut Fault) -> Option<ArtifactRef> {
+        let marks = std::mem::take(&mut fault.marks);
+        self.picture("failure", fault.frame.take(), None, &marks).ok()
+    }
+
+    /// What the desktop shows now, for somebody who looks.
+    pub(super) fn live_picture(&mut self) -> Result<Vec<u8>, String> {
+        let frame = self.world.desktop().capture().map_err(|error| error.to_string())?;
+        self.masked(frame).to_webp().map_err(|error| error.to_string())
+    }
+
+    /// Blacks out what must not leave the machine: the masks of the steps under way, and windows a secret was typed into.
+    pub(super) fn masked(&mut self, mut frame: Frame) -> Frame {
+        let masks: Vec<Target> = self.current.iter().flat_map(|current| current.mask.iter().cloned()).collect();
+        let mut black = Vec::new();
+        let mut look = Look::of(frame.clone());
+        for mask in &masks {
+            match self.mask_rects(mask, &mut look) {
+                Ok(rects) => black.extend(rects),
+                // What can't be located must be taken to be anywhere.
+                Err(_) => black.push(frame.rect()),
+            }
+        }
+        match self.secret_rects(&mut look) {
+            Ok(rects) => black.extend(rects),
+            Err(_) => black.push(frame.rect()),
+        }
+        frame.black_out(&black);
+        frame
+    }
+
+    fn mask_rects(&mut self, mask: &Target, look: &mut Look) -> Result<Vec<Rect>, Break> {
+        let whole_region = matches!(mask.find, Find::At(..)).then_some(mask.region).flatten();
+        if let (Some(region), None) = (whole_region, &mask.within) {
+            return Ok(vec![Rect::new(region.x, region.y, region.width, region.height)]);
+        }
+        Ok(match self.find(mask, look)? {
+            Sought::Found(hit) => vec![hit.rect],
+            Sought::Several(hits) => hits.into_iter().map(|hit| hit.rect).collect(),
+            Sought::Absent(_) => Vec::new(),
+        })
+    }
+
+    fn secret_rects(&mut self, look: &mut Look) -> Result<Vec<Rect>, Break> {
+        if self.evidence.secret_windows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let windows = look.windows(self)?.to_vec();
+        self.evidence
+            .secret_windows
+            .retain(|(id, title)| windows.iter().any(|window| window.id == *id && window.title == *title));
+        let hidden = |window: &&Window| self.evidence.secret_windows.iter().any(|(id, _)| *id == window.id);
+        Ok(windows.iter().filter(hidden).map(|window| window.rect).collect())
+    }
+}

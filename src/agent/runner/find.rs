@@ -1,0 +1,305 @@
+//! Finds a target in one look: an image, a window, a position, or the first of several.
+
+use std::collections::BTreeMap;
+
+use super::{
+    describe,
+    fault::{Break, Fault, fault},
+    look::Look,
+    run::Runner,
+    world::Image,
+};
+use crate::{
+    desktop::{Point, Rect, Window, image},
+    ids::Digest,
+    wire::job::Category,
+    workflow::{Find, ImageFile, ImageTarget, Pattern, Position, Region, Target, TitleMatch, WindowTarget},
+};
+
+/// Where a target is.
+#[derive(Clone, Debug)]
+pub(super) struct Hit {
+    /// What was found, in words.
+    pub(super) what: String,
+    /// The way it was found.
+    pub(super) how: String,
+    pub(super) score: Option<f32>,
+    pub(super) rect: Rect,
+    /// The point to act on, offset included.
+    pub(super) point: Point,
+    /// The window it is, or lies in by `in`.
+    pub(super) window: Option<Window>,
+}
+
+/// The best of what was not good enough.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    pub(super) score: f32,
+    pub(super) rect: Rect,
+}
+
+/// The answer of one look.
+#[derive(Clone, Debug)]
+pub(super) enum Sought {
+    Found(Hit),
+    Absent(Absence),
+    /// Several where one was meant.
+    Several(Vec<Hit>),
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Absence {
+    pub(super) best: Option<Candidate>,
+    /// What stands in the way, where that is more than not being there.
+    pub(super) reason: Option<String>,
+}
+
+/// Where to look, and from which corner positions count.
+struct Area {
+    rect: Rect,
+    origin: Point,
+    window: Option<Window>,
+}
+
+/// The last answer for each image and area, good as long as the pixels are the same.
+#[derive(Debug, Default)]
+pub(super) struct Seen(BTreeMap<SeenKey, (u64, image::Search)>);
+
+type SeenKey = (Digest, [i64; 4], u64);
+
+impl Runner<'_> {
+    /// Looks once. Never waits.
+    pub(super) fn find(&mut self, target: &Target, look: &mut Look) -> Result<Sought, Break> {
+        let area = match self.area(target, look)? {
+            Ok(area) => area,
+            Err(sought) => return Ok(sought),
+        };
+        let mut hits = match &target.find {
+            Find::Any(targets) => return self.find_any(targets, target, look),
+            Find::At(x, y) => vec![self.find_position((x, y), target, &area, look)?],
+            Find::Window(sought) => self.find_windows(sought, target, &area, look)?,
+            Find::Image(sought) => match self.find_image(sought, target, &area, look)? {
+                (hits, best) if hits.is_empty() => return Ok(Sought::Absent(Absence { best, reason: None })),
+                (hits, _) => hits,
+            },
+        };
+        for hit in &mut hits {
+            hit.point = hit.point.offset(target.offset.0, target.offset.1);
+        }
+        Ok(choose(hits, target.index))
+    }
+
+    fn find_any(&mut self, targets: &[Target], whole: &Target, look: &mut Look) -> Result<Sought, Break> {
+        let mut best: Option<Candidate> = None;
+        for target in targets {
+            let mut target = target.clone();
+            // What stands beside `any` holds for each of its parts that does not say otherwise.
+            target.within = target.within.or_else(|| whole.within.clone());
+            target.region = target.region.or(whole.region);
+            target.index = target.index.or(whole.index);
+            target.offset = (target.offset.0 + whole.offset.0, target.offset.1 + whole.offset.1);
+            match self.find(&target, look)? {
+                Sought::Absent(absence) => {
+                    let better = |new: &Candidate| best.as_ref().is_none_or(|old| new.score > old.score);
+                    best = absence.best.filter(better).or(best.take());
+                }
+                found => return Ok(found),
+            }
+        }
+        Ok(Sought::Absent(Absence { best, reason: None }))
+    }
+
+    /// What `in` and `region` leave to look at.
+    fn area(&mut self, target: &Target, look: &mut Look) -> Result<Result<Area, Sought>, Break> {
+        let mut area = match &target.within {
+            None => {
+                Area { rect: look.display(self)?, origin: Point::default(), window: None }
+            }
+            Some(within) => match self.find(within, look)? {
+                Sought::Found(hit) => {
+                    let rect = hit.window.as_ref().filter(|_| is_window(within)).map_or(hit.rect, |window| window.client);
+                    Area { rect, origin: Point::new(rect.x, rect.y), window: hit.window }
+                }
+                Sought::Absent(_) => {
+                    let reason = format!("{}, in which to look, is not there", describe::target(within));
+                    return Ok(Err(Sought::Absent(Absence { best: None, reason: Some(reason) })));
+                }
+                several @ Sought::Several(_) => return Ok(Err(several)),
+            },
+        };
+        if let Some(Region { x, y, width, height }) = target.region {
+            let corner = area.origin.offset(x, y);
+            let wanted = Rect::new(corner.x, corner.y, width, height);
+            match wanted.intersect(&area.rect) {
+                Some(rect) => area.rect = rect,
+                None => {
+                    let reason = format!("its region {wanted} is outside {}", area.rect);
+                    return Ok(Err(Sought::Absent(Absence { best: None, reason: Some(reason) })));
+                }
+            }
+        }
+        Ok(Ok(area))
+    }
+
+    fn find_position(
+        &mut self,
+        (x, y): (&Position, &Position),
+        target: &Target,
+        area: &Area,
+        look: &mut Look,
+    ) -> Result<Hit, Break> {
+        let point = area.origin.offset(self.position(x)?, self.position(y)?);
+        let display = look.display(self)?;
+        if !display.contains(point) {
+            let (width, height) = (display.width, display.height);
+            return fault(Category::TargetNotFound, format!("{point} is outside the desktop of {width}x{height} pixels"));
+        }
+        let rect = Rect::new(point.x, point.y, 1, 1);
+        Ok(Hit { what: describe::target(target), how: "at".into(), score: None, rect, point, window: area.window.clone() })
+    }
+
+    pub(super) fn position(&self, position: &Position) -> Result<i32, Break> {
+        match position {
+            Position::Fixed(pixels) => Ok(*pixels),
+            Position::Computed(template) => {
+                let number = template.whole_number(&self.scope)?;
+                i32::try_from(number).map_err(|_| {
+                    let message = format!("`{}` is {number}, which is no position on a screen", template.source());
+                    Fault::new(Category::InvalidWorkflow, message).into()
+                })
+            }
+        }
+    }
+
+    fn find_windows(
+        &mut self,
+        sought: &WindowTarget,
+        target: &Target,
+        area: &Area,
+        look: &mut Look,
+    ) -> Result<Vec<Hit>, Break> {
+        let wanted = self.wanted_window(sought)?;
+        let bounded = target.within.is_some() || target.region.is_some();
+        let windows = look.windows(self)?;
+        let fits = |window: &&Window| wanted.fits(window) && (!bounded || area.rect.intersect(&window.rect).is_some());
+        let hit = |window: &Window| Hit {
+            what: format!("window \"{}\"", describe::cut(&window.title)),
+            how: "window".into(),
+            score: None,
+            rect: window.rect,
+            point: window.client.center(),
+            window: Some(window.clone()),
+        };
+        Ok(windows.iter().filter(fits).map(hit).collect())
+    }
+
+    fn wanted_window(&self, sought: &WindowTarget) -> Result<WantedWindow, Break> {
+        let text = |template: &Option<crate::workflow::Template>| match template {
+            Some(template) => template.text(&self.scope).map(Some),
+            None => Ok(None),
+        };
+        let title = match &sought.title {
+            Some(TitleMatch::Contains(part)) => Some(WantedTitle::Contains(part.text(&self.scope)?)),
+            Some(TitleMatch::Pattern(pattern)) => Some(WantedTitle::Matches(pattern.clone())),
+            None => None,
+        };
+        Ok(WantedWindow { title, class: text(&sought.class)?, process: text(&sought.process)? })
+    }
+
+    /// All places good enough, of the first variant that has any; else the best place of all variants.
+    fn find_image(
+        &mut self,
+        sought: &ImageTarget,
+        target: &Target,
+        area: &Area,
+        look: &mut Look,
+    ) -> Result<(Vec<Hit>, Option<Candidate>), Break> {
+        let mut best: Option<Candidate> = None;
+        for file in &sought.variants {
+            let search = self.search(file, sought, target.index.is_some(), area.rect, look)?;
+            if search.matches.is_empty() {
+                let candidate = search.best.map(|found| Candidate { score: found.score, rect: found.rect });
+                let better = |new: &Candidate| best.as_ref().is_none_or(|old| new.score > old.score);
+                best = candidate.filter(better).or(best);
+                continue;
+            }
+            let hit = |found: &image::Match| Hit {
+                what: format!("image {file}"),
+                how: found.stage.to_string(),
+                score: Some(found.score),
+                rect: found.rect,
+                point: found.rect.center(),
+                window: area.window.clone(),
+            };
+            return Ok((search.matches.iter().map(hit).collect(), None));
+        }
+        Ok((Vec::new(), best))
+    }
+
+    /// The image of the document that is being carried out.
+    fn image(&mut self, file: &ImageFile) -> Result<(Digest, Image), Break> {
+        let images = self.owner.as_ref().map_or(&self.plan.workflow.images, |app| &app.images);
+        let digest = images.get(file).and_then(|digest| digest.as_str().parse::<Digest>().ok());
+        let Some(digest) = digest else {
+            return fault(Category::InvalidWorkflow, format!("the document came without its image {file}; apply it again"));
+        };
+        match self.world.image(&digest) {
+            Ok(image) => Ok((digest, image)),
+            Err(reason) => fault(Category::Agent, format!("the image {file} cannot be used: {reason}")),
+        }
+    }
+}
+
+/// One of several by its index, in reading order; without an index there must be exactly one.
+fn choose(mut hits: Vec<Hit>, index: Option<u32>) -> Sought {
+    hits.sort_by_key(|hit| (hit.rect.y, hit.rect.x));
+    match index {
+        Some(index) => {
+            let count = hits.len();
+            match hits.into_iter().nth(index as usize) {
+                Some(hit) => Sought::Found(hit),
+                None if count == 0 => Sought::Absent(Absence::default()),
+                None => {
+                    let reason = format!("there are {count} of it, so that none has the number {index} (counted from 0)");
+                    Sought::Absent(Absence { best: None, reason: Some(reason) })
+                }
+            }
+        }
+        None if hits.len() > 1 => Sought::Several(hits),
+        None => hits.pop().map_or_else(|| Sought::Absent(Absence::default()), Sought::Found),
+    }
+}
+
+fn is_window(target: &Target) -> bool {
+    matches!(target.find, Find::Window(_))
+}
+
+struct WantedWindow {
+    title: Option<WantedTitle>,
+    class: Option<String>,
+    process: Option<String>,
+}
+
+enum WantedTitle {
+    Contains(String),
+    Matches(Pattern),
+}
+
+impl WantedWindow {
+    fn fits(&self, window: &Window) -> bool {
+        let title = match &self.title {
+            None => true,
+            Some(WantedTitle::Contains(part)) => window.title.contains(part.as_str()),
+            Some(WantedTitle::Matches(pattern)) => pattern.is_match(&window.title),
+        };
+        title
+            && self.class.as_ref().is_none_or(|class| window.class.eq_ignore_ascii_case(class))
+            && self.process.as_ref().is_none_or(|process| same_program(&window.process, process))
+    }
+}
+
+/// Whether two file names are one program's: `.exe` does not count, nor does case where it is there.
+pub(super) fn same_program(one: &str, other: &str) -> bool {
+    let plain = |name: &str| name.strip_suffix(".exe").or_else(|| name.strip_suffix(".EXE")).unwrap_or(name).to_owned();
+    plain(one) == plain(other)
+}

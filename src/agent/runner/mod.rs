@@ -1,0 +1,33 @@
+//! The step engine: carries out a workflow on a desktop and says what happened.
+//!
+//! [`Runner`] drives steps through a [`World`] (desktop, clock, programs, image bytes) and tells an [`Observer`], which it asks before
+//! every action whether it may go on. It is synchronous and deterministic: with a scripted desktop and a manual clock every run is
+//! the same.
+//!
+//! It must not know: the controller, leases, sockets, the spool, the system clock, threads.
+
+mod action;
+mod apps;
+mod describe;
+mod evidence;
+mod fault;
+mod find;
+mod focus;
+mod look;
+mod observer;
+mod plan;
+mod probe;
+mod redact;
+mod run;
+mod seek;
+mod step;
+mod world;
+#[cfg(test)]
+mod tests;
+
+pub use apps::{Prepared, Survey};
+pub use fault::Stop;
+pub use observer::Observer;
+pub use plan::{Ending, Plan};
+pub use run::Runner;
+pub use world::{Ask, Image, World};

@@ -1,0 +1,290 @@
+//! One step: its condition, tries, pictures, result and report.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{
+    fault::{Break, Fault, Reported, Stop},
+    run::Runner,
+};
+use crate::{
+    time::Timestamp,
+    wire::{
+        job::{Category, StepRef},
+        step::{ArtifactRef, Find, StepError, StepReport, StepState},
+    },
+    workflow::{Action, Condition, ScreenshotWhen, Step, Target},
+};
+
+/// Between two tries of a step.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+
+/// What an application gets to redraw itself before the picture after an action.
+const AFTER_SETTLE: Duration = Duration::from_millis(200);
+
+/// A step under way, and what its report will say.
+#[derive(Debug)]
+pub(super) struct Current {
+    number: u64,
+    path: String,
+    id: Option<String>,
+    name: Option<String>,
+    action: &'static str,
+    started_at: Timestamp,
+    screenshot: ScreenshotWhen,
+    pub(super) mask: Vec<Target>,
+    pub(super) finds: Vec<Find>,
+    pub(super) artifacts: Vec<ArtifactRef>,
+}
+
+enum Done {
+    Skipped,
+    Acted(Value),
+}
+
+impl Runner<'_> {
+    pub(super) fn step(&mut self, step: &Step) -> Result<(), Break> {
+        self.begin(step);
+        let result = self.step_whole(step);
+        let result = match result {
+            Ok(Done::Skipped) => {
+                self.end(StepState::Skipped, None);
+                Ok(())
+            }
+            Ok(Done::Acted(value)) => {
+                if let Some(name) = &step.store_as {
+                    self.scope.set_var(name, value);
+                }
+                self.end(StepState::Succeeded, None);
+                Ok(())
+            }
+            Err(end) => Err(self.end_badly(end)),
+        };
+        match result {
+            Err(Break::Fault(_)) if step.continue_on_error => Ok(()),
+            result => result,
+        }
+    }
+
+    fn begin(&mut self, step: &Step) {
+        self.steps_begun += 1;
+        self.refresh_time();
+        let path = match &self.owner {
+            Some(app) => format!("apps/{}/{}", app.name, step.path),
+            None => step.path.clone(),
+        };
+        self.current.push(Current {
+            number: self.steps_begun,
+            path,
+            id: step.id.as_ref().map(ToString::to_string),
+            name: step.name.clone(),
+            action: step.action.name(),
+            started_at: self.world.now().wall,
+            screenshot: step.screenshot,
+            mask: step.mask.clone(),
+            finds: Vec::new(),
+            artifacts: Vec::new(),
+        });
+    }
+
+    fn step_whole(&mut self, step: &Step) -> Result<Done, Break> {
+        self.go_on()?;
+        if let Some(condition) = &step.when
+            && !self.condition(condition)?
+        {
+            return Ok(Done::Skipped);
+        }
+        self.tell(StepState::Started, None);
+        let mut tries_left = step.retries;
+        loop {
+            match self.act_pictured(step) {
+                Err(Break::Fault(fault)) if tries_left > 0 && fault.category != Category::InvalidWorkflow => {
+                    tries_left -= 1;
+                    self.pause(RETRY_PAUSE)?;
+                }
+                Err(Break::Fault(mut fault)) if step.retries > 0 && fault.reported.is_none() => {
+                    fault.message = format!("{} (the last of {} tries)", fault.message, step.retries + 1);
+                    return Err(Break::Fault(fault));
+                }
+                result => return result.map(Done::Acted),
+            }
+        }
+    }
+
+    fn act_pictured(&mut self, step: &Step) -> Result<Value, Break> {
+        if let Some(pause) = step.pause {
+            self.pause(pause)?;
+        }
+        if matches!(step.screenshot, ScreenshotWhen::Before | ScreenshotWhen::Both) {
+            self.step_picture("before")?;
+        }
+        self.go_on()?;
+        let value = self.act(step)?;
+        if matches!(step.screenshot, ScreenshotWhen::After | ScreenshotWhen::Both) {
+            self.pause(AFTER_SETTLE)?;
+            self.step_picture("after")?;
+        }
+        Ok(value)
+    }
+
+    /// `save-before.webp`, or `steps-4-before.webp` where the step has no id.
+    fn step_picture(&mut self, moment: &str) -> Result<(), Break> {
+        let Some(current) = self.current.last() else { return Ok(()) };
+        let stem = current.id.clone().unwrap_or_else(|| current.path.replace('/', "-"));
+        let artifact = self.picture(&format!("{stem}-{moment}"), None, None, &[])?;
+        self.keep(artifact);
+        Ok(())
+    }
+
+    pub(super) fn keep(&mut self, artifact: ArtifactRef) {
+        if let Some(current) = self.current.last_mut() {
+            current.artifacts.push(artifact);
+        }
+    }
+
+    pub(super) fn condition(&mut self, condition: &Condition) -> Result<bool, Break> {
+        match condition {
+            Condition::Expression(expression) => Ok(expression.holds(&self.scope)?),
+            Condition::Probe(watch) => self.holds(watch),
+        }
+    }
+
+    /// Reports a step that did not come to its end, with a picture where it failed by itself.
+    fn end_badly(&mut self, end: Break) -> Break {
+        match end {
+            Break::Stop(stop) => {
+                self.end(StepState::Failed, Some(stopped(stop)));
+                Break::Stop(stop)
+            }
+            Break::Fault(fault) => Break::Fault(Box::new(self.end_failed(*fault))),
+            Break::Limit(fault) => Break::Limit(Box::new(self.end_failed(*fault))),
+        }
+    }
+
+    fn end_failed(&mut self, fault: Fault) -> Fault {
+        if fault.reported.is_some() {
+            // A step within this one failed and has told everything.
+            let message = self.redactor.clean(&fault.message);
+            self.end(StepState::Failed, Some(StepError { category: fault.category, message }));
+            return fault;
+        }
+        let mut fault = self.diagnose(fault);
+        let wanted = self.current.last().is_none_or(|current| current.screenshot != ScreenshotWhen::Never);
+        if wanted && let Some(artifact) = self.failure_picture(&mut fault) {
+            self.keep(artifact);
+        }
+        fault.message = self.redactor.clean(&fault.message);
+        let error = StepError { category: fault.category, message: fault.message.clone() };
+        fault.reported = self.current.last().map(Current::reported);
+        self.end(StepState::Failed, Some(error));
+        fault
+    }
+
+    fn end(&mut self, state: StepState, error: Option<StepError>) {
+        self.tell(state, error);
+        self.current.pop();
+    }
+
+    fn tell(&mut self, state: StepState, error: Option<StepError>) {
+        let now = self.world.now().wall;
+        if let Some(current) = self.current.last() {
+            let report = current.report(state, error, now);
+            self.observer.step(report);
+        }
+    }
+
+    /// Looks behind the obvious: an app that ended, a screen that went black.
+    fn diagnose(&mut self, mut fault: Fault) -> Fault {
+        if !matches!(fault.category, Category::TargetNotFound | Category::Timeout | Category::Desktop | Category::Assertion) {
+            return fault;
+        }
+        let gone = self.alive.iter().find(|name| {
+            let app = self.plan.app(name.as_str());
+            let process = app.and_then(|app| super::apps::process_of(app, &self.scope));
+            process.is_some_and(|process| self.world.processes(&process).is_ok_and(|pids| pids.is_empty()))
+        });
+        if let Some(gone) = gone {
+            fault.message = format!("{gone} ended by itself; then: {}", fault.message);
+            fault.category = Category::AppCrashed;
+            return fault;
+        }
+        if fault.frame.is_none() {
+            fault.frame = self.world.desktop().capture().ok();
+        }
+        if fault.frame.as_ref().is_some_and(crate::desktop::Frame::is_black) {
+            fault.message = format!("the screen is black: is the session locked or disconnected? {}", fault.message);
+            fault.category = Category::Desktop;
+        }
+        fault
+    }
+}
+
+impl Current {
+    fn report(&self, state: StepState, error: Option<StepError>, now: Timestamp) -> StepReport {
+        StepReport {
+            number: self.number,
+            path: self.path.clone(),
+            id: self.id.clone(),
+            name: self.name.clone(),
+            action: self.action.to_owned(),
+            state,
+            started_at: self.started_at,
+            finished_at: (state != StepState::Started).then_some(now),
+            finds: self.finds.clone(),
+            error,
+            artifacts: self.artifacts.clone(),
+        }
+    }
+
+    fn reported(&self) -> Reported {
+        let step = StepRef { path: self.path.clone(), id: self.id.clone(), action: self.action.to_owned() };
+        Reported { step, artifacts: self.artifacts.clone() }
+    }
+}
+
+fn stopped(stop: Stop) -> StepError {
+    let (category, message) = match stop {
+        Stop::Cancelled => (Category::Cancelled, "stopped: the job was cancelled"),
+        Stop::LeaseLost => (Category::MachineLost, "stopped: the lease was lost"),
+        Stop::Shutdown => (Category::Agent, "stopped: the agent is ending"),
+    };
+    StepError { category, message: message.to_owned() }
+}
+
+/// Steps inside steps are carried out through here.
+impl Runner<'_> {
+    fn act(&mut self, step: &Step) -> Result<Value, Break> {
+        let timeout = step.timeout();
+        match &step.action {
+            Action::Click(click) => self.click(click, 1, timeout),
+            Action::DoubleClick(click) => self.click(click, 2, timeout),
+            Action::RightClick(click) => self.click(click, 1, timeout),
+            Action::Move(target) => self.move_to(target, timeout),
+            Action::Drag(drag) => self.drag(drag, timeout),
+            Action::Scroll(scroll) => self.scroll(scroll, timeout),
+            Action::Type(text) => self.type_text(text, timeout),
+            Action::Key(chords) => self.keys(chords),
+            Action::Paste { text, into } => self.paste(text, into.as_ref(), timeout),
+            Action::Wait(watch) => self.wait(watch, timeout),
+            Action::WaitGone(watch) => self.wait_gone(watch, timeout),
+            Action::Assert(assertion) => self.assert(assertion, timeout),
+            Action::Screenshot(screenshot) => self.screenshot(screenshot),
+            Action::Extract(extract) => self.extract(extract, timeout),
+            Action::ReadClipboard { pattern } => self.read_clipboard(pattern.as_ref()),
+            Action::Set(values) => self.set(values),
+            Action::Run(line) => self.run_action(line, step.timeout),
+            Action::Launch(launching) => self.launch(launching, step.timeout),
+            Action::Relaunch => self.relaunch_own(step.timeout),
+            Action::Close(subject) => self.close(subject, timeout),
+            Action::Activate(target) => self.activate(target, timeout),
+            Action::If { condition, then, otherwise } => {
+                let holds = self.condition(condition)?;
+                self.steps(if holds { then } else { otherwise })?;
+                Ok(Value::Bool(holds))
+            }
+            Action::Sleep(duration) => self.pause(*duration).map(|()| Value::Null),
+            Action::Fail(fail) => self.fail(fail),
+        }
+    }
+}
