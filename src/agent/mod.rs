@@ -4,4 +4,5 @@
 //!
 //! It must not know the fleet, the store, the controller or its HTTP server: `wire` is all it shares with them.
 
+pub mod host;
 pub mod runner;

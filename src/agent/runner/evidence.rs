@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     fault::{Break, Fault},
-    find::Sought,
+    find::{Meant, Sought},
     look::Look,
     run::Runner,
 };
@@ -154,7 +154,7 @@ impl Runner<'_> {
         if let (Some(region), None) = (whole_region, &mask.within) {
             return Ok(vec![Rect::new(region.x, region.y, region.width, region.height)]);
         }
-        Ok(match self.find(mask, look)? {
+        Ok(match self.find(mask, Meant::All, look)? {
             Sought::Found(hit) => vec![hit.rect],
             Sought::Several(hits) => hits.into_iter().map(|hit| hit.rect).collect(),
             Sought::Absent(_) => Vec::new(),

@@ -1,7 +1,5 @@
 //! Finds a target in one look: an image, a window, a position, or the first of several.
 
-use std::collections::BTreeMap;
-
 use super::{
     describe,
     fault::{Break, Fault, fault},
@@ -10,7 +8,10 @@ use super::{
     world::Image,
 };
 use crate::{
-    desktop::{Point, Rect, Window, image},
+    desktop::{
+        Point, Rect, Window,
+        image::{self, Miss, SearchOptions},
+    },
     ids::Digest,
     wire::job::Category,
     workflow::{Find, ImageFile, ImageTarget, Pattern, Position, Region, Target, TitleMatch, WindowTarget},
@@ -61,35 +62,43 @@ struct Area {
     window: Option<Window>,
 }
 
-/// The last answer for each image and area, good as long as the pixels are the same.
-#[derive(Debug, Default)]
-pub(super) struct Seen(BTreeMap<SeenKey, (u64, image::Search)>);
+/// How many places are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meant {
+    /// One: several are told.
+    One,
+    /// Whether there is any at all.
+    Any,
+    /// All of them.
+    All,
+}
 
-type SeenKey = (Digest, [i64; 4], u64);
+/// Sizes of an image to try for other DPI, where the target allows it: what desktops can be set to, seen from any of them.
+const SCALES: [f64; 10] = [1.25, 0.8, 1.5, 0.667, 1.75, 0.571, 2.0, 0.5, 1.2, 0.833];
 
 impl Runner<'_> {
     /// Looks once. Never waits.
-    pub(super) fn find(&mut self, target: &Target, look: &mut Look) -> Result<Sought, Break> {
+    pub(super) fn find(&mut self, target: &Target, meant: Meant, look: &mut Look) -> Result<Sought, Break> {
         let area = match self.area(target, look)? {
             Ok(area) => area,
             Err(sought) => return Ok(sought),
         };
-        let mut hits = match &target.find {
-            Find::Any(targets) => return self.find_any(targets, target, look),
-            Find::At(x, y) => vec![self.find_position((x, y), target, &area, look)?],
-            Find::Window(sought) => self.find_windows(sought, target, &area, look)?,
-            Find::Image(sought) => match self.find_image(sought, target, &area, look)? {
-                (hits, best) if hits.is_empty() => return Ok(Sought::Absent(Absence { best, reason: None })),
-                (hits, _) => hits,
-            },
+        let sought = match &target.find {
+            Find::Any(targets) => return self.find_any(targets, target, meant, look),
+            Find::At(x, y) => Sought::Found(self.find_position((x, y), target, &area, look)?),
+            Find::Window(window) => choose(self.find_windows(window, target, &area, look)?, target.index),
+            Find::Image(image) => self.find_image(image, target, (meant, &area), look)?,
         };
-        for hit in &mut hits {
-            hit.point = hit.point.offset(target.offset.0, target.offset.1);
-        }
-        Ok(choose(hits, target.index))
+        Ok(sought.moved(target.offset))
     }
 
-    fn find_any(&mut self, targets: &[Target], whole: &Target, look: &mut Look) -> Result<Sought, Break> {
+    fn find_any(
+        &mut self,
+        targets: &[Target],
+        whole: &Target,
+        meant: Meant,
+        look: &mut Look,
+    ) -> Result<Sought, Break> {
         let mut best: Option<Candidate> = None;
         for target in targets {
             let mut target = target.clone();
@@ -98,11 +107,8 @@ impl Runner<'_> {
             target.region = target.region.or(whole.region);
             target.index = target.index.or(whole.index);
             target.offset = (target.offset.0 + whole.offset.0, target.offset.1 + whole.offset.1);
-            match self.find(&target, look)? {
-                Sought::Absent(absence) => {
-                    let better = |new: &Candidate| best.as_ref().is_none_or(|old| new.score > old.score);
-                    best = absence.best.filter(better).or(best.take());
-                }
+            match self.find(&target, meant, look)? {
+                Sought::Absent(absence) => best = Candidate::better(best, absence.best),
                 found => return Ok(found),
             }
         }
@@ -115,7 +121,7 @@ impl Runner<'_> {
             None => {
                 Area { rect: look.display(self)?, origin: Point::default(), window: None }
             }
-            Some(within) => match self.find(within, look)? {
+            Some(within) => match self.find(within, Meant::One, look)? {
                 Sought::Found(hit) => {
                     let rect = hit.window.as_ref().filter(|_| is_window(within)).map_or(hit.rect, |window| window.client);
                     Area { rect, origin: Point::new(rect.x, rect.y), window: hit.window }
@@ -206,45 +212,63 @@ impl Runner<'_> {
         Ok(WantedWindow { title, class: text(&sought.class)?, process: text(&sought.process)? })
     }
 
-    /// All places good enough, of the first variant that has any; else the best place of all variants.
+    /// The first variant that is there; else the best place of all variants.
     fn find_image(
         &mut self,
         sought: &ImageTarget,
         target: &Target,
-        area: &Area,
+        (meant, area): (Meant, &Area),
         look: &mut Look,
-    ) -> Result<(Vec<Hit>, Option<Candidate>), Break> {
-        let mut best: Option<Candidate> = None;
+    ) -> Result<Sought, Break> {
+        let frame = look.frame(self)?;
+        let options = SearchOptions {
+            score: sought.score,
+            margin: sought.margin.unwrap_or(SearchOptions::default().margin),
+            region: Some(area.rect),
+            index: target.index.map(|index| index as usize),
+            scales: if sought.scale { SCALES.to_vec() } else { Vec::new() },
+            unique: meant != Meant::Any,
+            last_place: None,
+        };
+        let mut absence = Absence::default();
         for file in &sought.variants {
-            let search = self.search(file, sought, target.index.is_some(), area.rect, look)?;
-            if search.matches.is_empty() {
-                let candidate = search.best.map(|found| Candidate { score: found.score, rect: found.rect });
-                let better = |new: &Candidate| best.as_ref().is_none_or(|old| new.score > old.score);
-                best = candidate.filter(better).or(best);
-                continue;
-            }
-            let hit = |found: &image::Match| Hit {
+            let image = self.image(file)?;
+            let search = self.world.finder().find(&frame, &image, &options);
+            let hit = |found: &image::Hit| Hit {
                 what: format!("image {file}"),
-                how: found.stage.to_string(),
-                score: Some(found.score),
+                how: found.how.to_string(),
+                score: Some(single(found.score)),
                 rect: found.rect,
                 point: found.rect.center(),
                 window: area.window.clone(),
             };
-            return Ok((search.matches.iter().map(hit).collect(), None));
+            match search.one(&options) {
+                Ok(_) if meant == Meant::All && search.hits.len() > 1 => {
+                    return Ok(Sought::Several(search.hits.iter().map(hit).collect()));
+                }
+                Ok(found) => return Ok(Sought::Found(hit(&found))),
+                Err(Miss::Ambiguous { places }) => return Ok(Sought::Several(places.iter().map(hit).collect())),
+                Err(Miss::NoSuchIndex { index, found }) if found > 0 => {
+                    absence.reason = Some(no_such_index(index, found));
+                }
+                Err(Miss::NoSuchIndex { .. } | Miss::NotFound { .. }) => {
+                    let best = search.best.map(|best| Candidate { score: single(best.score), rect: best.rect });
+                    absence.best = Candidate::better(absence.best, best);
+                }
+            }
         }
-        Ok((Vec::new(), best))
+        Ok(Sought::Absent(absence))
     }
 
     /// The image of the document that is being carried out.
-    fn image(&mut self, file: &ImageFile) -> Result<(Digest, Image), Break> {
+    fn image(&mut self, file: &ImageFile) -> Result<Image, Break> {
         let images = self.owner.as_ref().map_or(&self.plan.workflow.images, |app| &app.images);
         let digest = images.get(file).and_then(|digest| digest.as_str().parse::<Digest>().ok());
         let Some(digest) = digest else {
             return fault(Category::InvalidWorkflow, format!("the document came without its image {file}; apply it again"));
         };
         match self.world.image(&digest) {
-            Ok(image) => Ok((digest, image)),
+            Ok(image) => Ok(image),
             Err(reason) => fault(Category::Agent, format!("the image {file} cannot be used: {reason}")),
         }
     }
@@ -260,13 +284,44 @@ fn choose(mut hits: Vec<Hit>, index: Option<u32>) -> Sought {
                 Some(hit) => Sought::Found(hit),
                 None if count == 0 => Sought::Absent(Absence::default()),
                 None => {
-                    let reason = format!("there are {count} of it, so that none has the number {index} (counted from 0)");
-                    Sought::Absent(Absence { best: None, reason: Some(reason) })
+                    Sought::Absent(Absence { best: None, reason: Some(no_such_index(index as usize, count)) })
                 }
             }
         }
         None if hits.len() > 1 => Sought::Several(hits),
         None => hits.pop().map_or_else(|| Sought::Absent(Absence::default()), Sought::Found),
+    }
+}
+
+fn no_such_index(index: usize, count: usize) -> String {
+    format!("it is there {count} times, so that none has the number {index} (counted from 0)")
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "scores are between -1 and 1")]
+fn single(score: f64) -> f32 {
+    score as f32
+}
+
+impl Candidate {
+    fn better(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(one), Some(other)) => Some(if other.score > one.score { other } else { one }),
+            (one, other) => one.or(other),
+        }
+    }
+}
+
+impl Sought {
+    fn moved(mut self, (dx, dy): (i32, i32)) -> Self {
+        let hits = match &mut self {
+            Self::Found(hit) => std::slice::from_mut(hit),
+            Self::Several(hits) => hits.as_mut_slice(),
+            Self::Absent(_) => &mut [],
+        };
+        for hit in hits {
+            hit.point = hit.point.offset(dx, dy);
+        }
+        self
     }
 }
 

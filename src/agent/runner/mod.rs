@@ -22,8 +22,6 @@ mod run;
 mod seek;
 mod step;
 mod world;
-#[cfg(test)]
-mod tests;
 
 pub use apps::{Prepared, Survey};
 pub use fault::Stop;

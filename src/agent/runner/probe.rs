@@ -3,9 +3,10 @@
 use std::{path::Path, time::Duration};
 
 use super::{
+    action::ProgramError,
     describe,
     fault::{Break, Fault, category, fault},
-    find::{Absence, Hit, Sought},
+    find::{Absence, Hit, Meant, Sought},
     look::Look,
     run::Runner,
 };
@@ -103,7 +104,7 @@ impl Runner<'_> {
     /// Several places are as good as one here: what is asked is whether it is there at all.
     fn visible(&mut self, target: &Target, look: &mut Look) -> Result<Verdict, Break> {
         let what = describe::target(target);
-        Ok(match self.find(target, look)? {
+        Ok(match self.find(target, Meant::Any, look)? {
             Sought::Found(hit) => Verdict { hit: Some(hit), ..Verdict::new(true, format!("{what} is there")) },
             Sought::Several(hits) => {
                 let hit = hits.into_iter().next();

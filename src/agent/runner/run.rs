@@ -7,7 +7,6 @@ use serde_json::{Map, Value};
 use super::{
     evidence::Evidence,
     fault::{Break, Fault, Stop},
-    find::Seen,
     observer::Observer,
     plan::{Ending, Plan},
     redact::Redactor,
@@ -43,8 +42,6 @@ pub struct Runner<'a> {
     pub(super) ends_at: Option<Mono>,
     /// Apps that were seen running and have not been closed by a step: one that is gone has crashed.
     pub(super) alive: BTreeSet<Name>,
-    /// The last search of each image, for a screen that has not changed.
-    pub(super) seen: Seen,
 }
 
 impl<'a> Runner<'a> {
@@ -63,7 +60,6 @@ impl<'a> Runner<'a> {
             steps_begun: 0,
             ends_at: None,
             alive: BTreeSet::new(),
-            seen: Seen::default(),
         }
     }
 

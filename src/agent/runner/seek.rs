@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     describe,
     fault::{Break, Fault},
-    find::{Absence, Hit, Sought},
+    find::{Absence, Hit, Meant, Sought},
     look::Look,
     run::Runner,
 };
@@ -37,7 +37,7 @@ impl Runner<'_> {
         let found = self.until(timeout, |runner| {
             let mut look = Look::default();
             let now = runner.world.now().mono;
-            match runner.find(target, &mut look)? {
+            match runner.find(target, Meant::One, &mut look)? {
                 Sought::Found(hit) => return Ok(Some(Ok(hit))),
                 Sought::Several(hits) => {
                     let since = *several_since.get_or_insert(now);

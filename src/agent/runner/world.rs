@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use crate::{
     desktop::{
         Desktop,
-        image::Template,
+        image::{Finder, Template},
         process::{Finished, ProcessError, Program, RunLimits},
     },
     ids::Digest,
@@ -32,6 +32,9 @@ pub trait World {
 
     /// Short: the runner sleeps in slices and asks in between whether it may go on.
     fn sleep(&mut self, duration: Duration);
+
+    /// Remembers where things were, for as long as the machine lives.
+    fn finder(&mut self) -> &mut Finder;
 
     /// The image with this digest. The error says why it cannot be had.
     fn image(&mut self, digest: &Digest) -> Result<Image, String>;

@@ -10,9 +10,9 @@ use crate::{
         fault::{Break, Fault, fault},
         run::Runner,
     },
-    desktop::process::{Exit, Finished, ProcessError, Program, RunLimits},
+    desktop::process::{Captured, Exit, Finished, ProcessError, Program, RunLimits},
     wire::job::Category,
-    workflow::{CommandLine, Launching},
+    workflow::{CommandLine, Launching, TemplateError},
 };
 
 /// Why a program did not run to its end.
@@ -25,7 +25,7 @@ impl From<ProgramError> for Break {
     fn from(error: ProgramError) -> Self {
         match error {
             ProgramError::Process(ProcessError::TimedOut { program, limit, stderr, .. }) => {
-                let error = ProcessError::TimedOut { program, limit, stdout: Default::default(), stderr: Default::default() };
+                let error = ProcessError::TimedOut { program, limit, stdout: Captured::default(), stderr: Captured::default() };
                 Fault::new(Category::Timeout, format!("{error}{}", said(&stderr.text()))).into()
             }
             ProgramError::Process(error) => error.into(),
@@ -34,9 +34,15 @@ impl From<ProgramError> for Break {
     }
 }
 
-impl<T: Into<Break>> From<T> for ProgramError {
-    fn from(end: T) -> Self {
-        Self::Break(end.into())
+impl From<Break> for ProgramError {
+    fn from(end: Break) -> Self {
+        Self::Break(end)
+    }
+}
+
+impl From<TemplateError> for ProgramError {
+    fn from(error: TemplateError) -> Self {
+        Self::Break(error.into())
     }
 }
 

@@ -1,0 +1,128 @@
+//! The desktop thread as a [`Desktop`]: every call goes there with a limit of its own.
+
+use std::time::Duration;
+
+use crate::desktop::{
+    Attestation, Button, Chord, Color, Desktop, DesktopError, DesktopHandle, Display, Frame, Modifier, Pass, Point,
+    TypeOptions, Typed, Window, WindowId,
+};
+
+/// For calls that ask or do one small thing.
+const QUICK: Duration = Duration::from_secs(10);
+
+/// For calls that wait for an application: activation, attestation.
+const SLOW: Duration = Duration::from_secs(30);
+
+/// On top, for each character typed.
+const PER_CHARACTER: Duration = Duration::from_millis(100);
+
+/// The handle that calls go through.
+pub(super) struct Hands(pub(super) DesktopHandle);
+
+impl Hands {
+    fn call<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        limit: Duration,
+        act: impl FnOnce(&mut dyn Desktop) -> Result<T, DesktopError> + Send + 'static,
+    ) -> Result<T, DesktopError> {
+        self.0.run_blocking(name, limit, act)
+    }
+}
+
+/// Typing takes as long as the text is.
+fn typing(text: &str) -> Duration {
+    let characters = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+    SLOW.saturating_add(PER_CHARACTER.saturating_mul(characters))
+}
+
+impl Desktop for Hands {
+    fn display(&mut self) -> Result<Display, DesktopError> {
+        self.call("display", QUICK, |desktop| desktop.display())
+    }
+
+    fn capture(&mut self) -> Result<Frame, DesktopError> {
+        self.call("capture", QUICK, |desktop| desktop.capture())
+    }
+
+    fn pixel(&mut self, at: Point) -> Result<Color, DesktopError> {
+        self.call("pixel", QUICK, move |desktop| desktop.pixel(at))
+    }
+
+    fn windows(&mut self) -> Result<Vec<Window>, DesktopError> {
+        self.call("windows", QUICK, |desktop| desktop.windows())
+    }
+
+    fn focused_window(&mut self) -> Result<Option<Window>, DesktopError> {
+        self.call("focused_window", QUICK, |desktop| desktop.focused_window())
+    }
+
+    fn activate(&mut self, window: WindowId) -> Result<(), DesktopError> {
+        self.call("activate", SLOW, move |desktop| desktop.activate(window))
+    }
+
+    fn close(&mut self, window: WindowId) -> Result<(), DesktopError> {
+        self.call("close", QUICK, move |desktop| desktop.close(window))
+    }
+
+    fn pointer(&mut self) -> Result<Point, DesktopError> {
+        self.call("pointer", QUICK, |desktop| desktop.pointer())
+    }
+
+    fn move_pointer(&mut self, to: Point) -> Result<(), DesktopError> {
+        self.call("move_pointer", QUICK, move |desktop| desktop.move_pointer(to))
+    }
+
+    fn click(&mut self, at: Point, button: Button, count: u8, modifiers: &[Modifier]) -> Result<(), DesktopError> {
+        let modifiers = modifiers.to_vec();
+        self.call("click", QUICK, move |desktop| desktop.click(at, button, count, &modifiers))
+    }
+
+    fn drag(&mut self, from: Point, to: Point, button: Button, modifiers: &[Modifier]) -> Result<(), DesktopError> {
+        let modifiers = modifiers.to_vec();
+        self.call("drag", SLOW, move |desktop| desktop.drag(from, to, button, &modifiers))
+    }
+
+    fn scroll(&mut self, at: Point, dx: i32, dy: i32) -> Result<(), DesktopError> {
+        self.call("scroll", SLOW, move |desktop| desktop.scroll(at, dx, dy))
+    }
+
+    fn key(&mut self, chord: &Chord) -> Result<(), DesktopError> {
+        let chord = chord.clone();
+        self.call("key", QUICK, move |desktop| desktop.key(&chord))
+    }
+
+    fn type_text(&mut self, text: &str, options: &TypeOptions) -> Result<Typed, DesktopError> {
+        let (limit, text, options) = (typing(text), text.to_owned(), options.clone());
+        self.call("type_text", limit, move |desktop| desktop.type_text(&text, &options))
+    }
+
+    fn paste_text(&mut self, text: &str, options: &TypeOptions) -> Result<Typed, DesktopError> {
+        let (text, options) = (text.to_owned(), options.clone());
+        self.call("paste_text", SLOW, move |desktop| desktop.paste_text(&text, &options))
+    }
+
+    fn read_clipboard(&mut self) -> Result<Option<String>, DesktopError> {
+        self.call("read_clipboard", QUICK, |desktop| desktop.read_clipboard())
+    }
+
+    fn write_clipboard(&mut self, text: &str) -> Result<(), DesktopError> {
+        let text = text.to_owned();
+        self.call("write_clipboard", QUICK, move |desktop| desktop.write_clipboard(&text))
+    }
+
+    fn clear_clipboard(&mut self) -> Result<(), DesktopError> {
+        self.call("clear_clipboard", QUICK, |desktop| desktop.clear_clipboard())
+    }
+
+    fn attest(&mut self) -> Result<Attestation, DesktopError> {
+        self.call("attest", SLOW, |desktop| desktop.attest())
+    }
+
+    fn release_all(&mut self) -> Result<(), DesktopError> {
+        self.call("release_all", QUICK, |desktop| desktop.release_all())
+    }
+
+    /// The thread is given the handle's own pass with every call.
+    fn admit(&mut self, _pass: Pass) {}
+}

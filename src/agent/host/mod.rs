@@ -1,0 +1,122 @@
+//! This machine as the runner's world: its desktop behind the watchdog, its clock, its programs and files.
+//!
+//! It must not know: the controller, leases, sockets. It is the shell around [`super::runner`]; whoever has a desktop can use it.
+
+mod hands;
+mod programs;
+
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+
+use crate::{
+    desktop::{
+        Desktop, DesktopHandle,
+        image::{Finder, Template},
+        process::{self, Finished, ProcessError, Program, RunLimits},
+    },
+    ids::Digest,
+    time::{Clock, Now},
+};
+
+use super::runner::{Ask, Image, World};
+use hands::Hands;
+
+/// Prepared images kept in memory; the least recently used goes first.
+const MAX_IMAGES: usize = 200;
+
+/// Where the bytes of images come from.
+pub trait Images: Send {
+    /// The error says why they cannot be had.
+    fn bytes(&mut self, digest: &Digest) -> Result<Vec<u8>, String>;
+}
+
+/// Images at hand, by digest.
+impl Images for BTreeMap<Digest, Vec<u8>> {
+    fn bytes(&mut self, digest: &Digest) -> Result<Vec<u8>, String> {
+        self.get(digest).cloned().ok_or_else(|| "its bytes are not at hand".to_owned())
+    }
+}
+
+/// One machine with a desktop. Blocking; lives on a thread of its own.
+pub struct Host {
+    hands: Hands,
+    finder: Finder,
+    images: Box<dyn Images>,
+    /// Most recently used last.
+    prepared: Vec<(Digest, Image)>,
+    clock: Clock,
+}
+
+impl Host {
+    pub fn new(desktop: DesktopHandle, images: Box<dyn Images>, clock: Clock) -> Self {
+        Self { hands: Hands(desktop), finder: Finder::new(), images, prepared: Vec::new(), clock }
+    }
+
+    /// From now on input is given under this handle: for the next lease.
+    pub fn take_hands(&mut self, desktop: DesktopHandle) {
+        self.hands = Hands(desktop);
+    }
+}
+
+impl World for Host {
+    fn desktop(&mut self) -> &mut dyn Desktop {
+        &mut self.hands
+    }
+
+    fn finder(&mut self) -> &mut Finder {
+        &mut self.finder
+    }
+
+    fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    fn sleep(&mut self, duration: Duration) {
+        std::thread::sleep(duration);
+    }
+
+    fn image(&mut self, digest: &Digest) -> Result<Image, String> {
+        if let Some(at) = self.prepared.iter().position(|(known, _)| known == digest) {
+            let entry = self.prepared.remove(at);
+            let image = Arc::clone(&entry.1);
+            self.prepared.push(entry);
+            return Ok(image);
+        }
+        let bytes = self.images.bytes(digest)?;
+        if Digest::of(&bytes) != *digest {
+            return Err("its bytes are not those its digest names".to_owned());
+        }
+        let image = Arc::new(Template::decode(&bytes).map_err(|error| error.to_string())?);
+        if self.prepared.len() >= MAX_IMAGES {
+            self.prepared.remove(0);
+        }
+        self.prepared.push((*digest, Arc::clone(&image)));
+        Ok(image)
+    }
+
+    fn file_exists(&mut self, path: &Path) -> bool {
+        path.exists()
+    }
+
+    fn processes(&mut self, name: &str) -> Result<Vec<u32>, ProcessError> {
+        Ok(process::find(name)?.into_iter().map(|found| found.pid).collect())
+    }
+
+    fn end_process(&mut self, pid: u32, ask: Ask) {
+        programs::end(pid, ask);
+    }
+
+    fn start(&mut self, program: &Program) -> Result<(), ProcessError> {
+        // Dropping the handle leaves the program running.
+        process::start(program).map(drop)
+    }
+
+    fn run(
+        &mut self,
+        program: &Program,
+        stdin: &str,
+        limits: &RunLimits,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Finished, ProcessError> {
+        programs::run(program, stdin, limits, go_on)
+    }
+}
