@@ -6,3 +6,4 @@
 
 pub mod host;
 pub mod runner;
+pub mod session;
