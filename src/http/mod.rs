@@ -1,7 +1,7 @@
 //! x must not
 mod openapi;
-pub mod problem;
 mod private_file;
+pub mod problem;
 mod request;
 pub mod server;
 pub mod tls;

@@ -37,8 +37,7 @@ fn good_documents_are_read_whole() {
 fn a_document_travels_as_json_with_its_digests_and_is_read_back_the_same() {
     for bytes in [APP, POOL, WORKFLOW] {
         let written = read(bytes);
-        let digests: BTreeMap<ImageFile, Digest> =
-            written.images().keys().cloned().zip((1..).map(digest_of)).collect();
+        let digests: BTreeMap<ImageFile, Digest> = written.images().keys().cloned().zip((1..).map(digest_of)).collect();
         let sent = written.with_digests(&digests).expect("all digests are there");
         assert!(sent.images_without_digest().is_empty());
         let received = Document::from_json(&sent.to_json()).unwrap_or_else(|faults| panic!("{faults:#?}"));

@@ -38,7 +38,11 @@ pub enum Prepared {
     /// Steps may begin.
     Ready(BTreeMap<Name, Readiness>),
     /// The job must be declined.
-    NotReady { reason: String, readiness: BTreeMap<Name, Readiness>, artifacts: Vec<ArtifactRef> },
+    NotReady {
+        reason: String,
+        readiness: BTreeMap<Name, Readiness>,
+        artifacts: Vec<ArtifactRef>,
+    },
     Stopped(Stop),
 }
 
@@ -139,7 +143,8 @@ impl Runner<'_> {
             self.alive.insert(app.name.clone());
             return Ok(survey);
         }
-        let shown = survey.screen.as_ref().map_or_else(|| "no screen it knows".to_owned(), |name| format!("screen {name}"));
+        let shown =
+            survey.screen.as_ref().map_or_else(|| "no screen it knows".to_owned(), |name| format!("screen {name}"));
         let reason = survey.reason.unwrap_or_default();
         let message = format!("{} could not be made ready: it shows {shown}: {reason}", app.name);
         Err(Fault::new(Category::AppNotReady, message).seen(frame, Vec::new()).into())
@@ -256,7 +261,8 @@ impl Runner<'_> {
         self.alive.remove(&app.name);
         if self.end_app(app, timeout)? {
             let limit = format_duration(timeout);
-            let message = format!("{} still runs {limit} after it was asked to close: does it ask something?", app.name);
+            let message =
+                format!("{} still runs {limit} after it was asked to close: does it ask something?", app.name);
             return fault(Category::Timeout, message);
         }
         Ok(())

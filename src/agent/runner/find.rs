@@ -92,13 +92,7 @@ impl Runner<'_> {
         Ok(sought.moved(target.offset))
     }
 
-    fn find_any(
-        &mut self,
-        targets: &[Target],
-        whole: &Target,
-        meant: Meant,
-        look: &mut Look,
-    ) -> Result<Sought, Break> {
+    fn find_any(&mut self, targets: &[Target], whole: &Target, meant: Meant, look: &mut Look) -> Result<Sought, Break> {
         let mut best: Option<Candidate> = None;
         for target in targets {
             let mut target = target.clone();
@@ -118,12 +112,11 @@ impl Runner<'_> {
     /// What `in` and `region` leave to look at.
     fn area(&mut self, target: &Target, look: &mut Look) -> Result<Result<Area, Sought>, Break> {
         let mut area = match &target.within {
-            None => {
-                Area { rect: look.display(self)?, origin: Point::default(), window: None }
-            }
+            None => Area { rect: look.display(self)?, origin: Point::default(), window: None },
             Some(within) => match self.find(within, Meant::One, look)? {
                 Sought::Found(hit) => {
-                    let rect = hit.window.as_ref().filter(|_| is_window(within)).map_or(hit.rect, |window| window.client);
+                    let rect =
+                        hit.window.as_ref().filter(|_| is_window(within)).map_or(hit.rect, |window| window.client);
                     Area { rect, origin: Point::new(rect.x, rect.y), window: hit.window }
                 }
                 Sought::Absent(_) => {
@@ -158,10 +151,20 @@ impl Runner<'_> {
         let display = look.display(self)?;
         if !display.contains(point) {
             let (width, height) = (display.width, display.height);
-            return fault(Category::TargetNotFound, format!("{point} is outside the desktop of {width}x{height} pixels"));
+            return fault(
+                Category::TargetNotFound,
+                format!("{point} is outside the desktop of {width}x{height} pixels"),
+            );
         }
         let rect = Rect::new(point.x, point.y, 1, 1);
-        Ok(Hit { what: describe::target(target), how: "at".into(), score: None, rect, point, window: area.window.clone() })
+        Ok(Hit {
+            what: describe::target(target),
+            how: "at".into(),
+            score: None,
+            rect,
+            point,
+            window: area.window.clone(),
+        })
     }
 
     pub(super) fn position(&self, position: &Position) -> Result<i32, Break> {
@@ -265,7 +268,10 @@ impl Runner<'_> {
         let images = self.owner.as_ref().map_or(&self.plan.workflow.images, |app| &app.images);
         let digest = images.get(file).and_then(|digest| digest.as_str().parse::<Digest>().ok());
         let Some(digest) = digest else {
-            return fault(Category::InvalidWorkflow, format!("the document came without its image {file}; apply it again"));
+            return fault(
+                Category::InvalidWorkflow,
+                format!("the document came without its image {file}; apply it again"),
+            );
         };
         match self.world.image(&digest) {
             Ok(image) => Ok(image),
@@ -283,9 +289,7 @@ fn choose(mut hits: Vec<Hit>, index: Option<u32>) -> Sought {
             match hits.into_iter().nth(index as usize) {
                 Some(hit) => Sought::Found(hit),
                 None if count == 0 => Sought::Absent(Absence::default()),
-                None => {
-                    Sought::Absent(Absence { best: None, reason: Some(no_such_index(index as usize, count)) })
-                }
+                None => Sought::Absent(Absence { best: None, reason: Some(no_such_index(index as usize, count)) }),
             }
         }
         None if hits.len() > 1 => Sought::Several(hits),

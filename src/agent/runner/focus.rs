@@ -38,7 +38,10 @@ impl Runner<'_> {
             hit = self.seek(target, timeout)?;
         }
         if hit.window.as_ref().is_some_and(|window| window.minimised) {
-            return fault(Category::TargetNotFound, format!("{} is minimised: nothing of it is on the screen", hit.what));
+            return fault(
+                Category::TargetNotFound,
+                format!("{} is minimised: nothing of it is on the screen", hit.what),
+            );
         }
         self.go_on()?;
         Ok(hit)

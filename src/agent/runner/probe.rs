@@ -207,7 +207,9 @@ impl Runner<'_> {
         };
         match (found, name) {
             (Some(app), _) => Ok(app.clone()),
-            (None, Some(name)) => fault(Category::InvalidWorkflow, format!("the workflow does not list the app {name}")),
+            (None, Some(name)) => {
+                fault(Category::InvalidWorkflow, format!("the workflow does not list the app {name}"))
+            }
             (None, None) => fault(Category::InvalidWorkflow, "name the app: the workflow has not exactly one"),
         }
     }

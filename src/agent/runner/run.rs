@@ -92,7 +92,9 @@ impl<'a> Runner<'a> {
     fn set_initial_vars(&mut self, workflow: &Workflow) -> Result<(), Break> {
         let evaluate = |(name, value): (&String, &crate::workflow::ValueTemplate)| {
             let value = value.evaluate(&self.scope);
-            value.map(|value| (name.clone(), value)).map_err(|error| explain(&format!("vars.{name}"), &error.to_string()))
+            value
+                .map(|value| (name.clone(), value))
+                .map_err(|error| explain(&format!("vars.{name}"), &error.to_string()))
         };
         let values: Vec<(String, Value)> = workflow.vars.iter().map(evaluate).collect::<Result<_, _>>()?;
         for (name, value) in values {

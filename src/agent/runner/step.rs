@@ -196,7 +196,10 @@ impl Runner<'_> {
 
     /// Looks behind the obvious: an app that ended, a screen that went black.
     fn diagnose(&mut self, mut fault: Fault) -> Fault {
-        if !matches!(fault.category, Category::TargetNotFound | Category::Timeout | Category::Desktop | Category::Assertion) {
+        if !matches!(
+            fault.category,
+            Category::TargetNotFound | Category::Timeout | Category::Desktop | Category::Assertion
+        ) {
             return fault;
         }
         let gone = self.alive.iter().find(|name| {

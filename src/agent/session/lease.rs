@@ -43,7 +43,9 @@ enum Phase {
     Prepared,
     Executing,
     /// It lapsed, and what runs is being stopped. `begun`: the controller may know of it as begun.
-    Lapsed { begun: bool },
+    Lapsed {
+        begun: bool,
+    },
     /// It is another's, and what runs is being stopped.
     Lost,
     /// Nothing runs any more; what is left is to be told.
@@ -166,8 +168,8 @@ impl Session {
         let lease = self.lease.as_mut()?;
         let renew = lease.renew_at().is_some_and(|at| now >= at);
         let (UnderWay { number, body, .. }, first) = lease.outbox.send(now, renew)?;
-        let (attempt, epoch) = (lease.offer.attempt, lease.offer.epoch);
-        let report = Report { attempt, epoch, incarnation: self.incarnation, number, body };
+        let (job, attempt, epoch) = (lease.offer.job, lease.offer.attempt, lease.offer.epoch);
+        let report = Report { job, attempt, epoch, incarnation: self.incarnation, number, body };
         Some((report, first))
     }
 

@@ -40,7 +40,13 @@ impl BodyReader {
             return Err(too_large(limit_bytes));
         }
         let patience = STALL_TIMEOUT + Duration::from_secs(announced.unwrap_or(limit_bytes) / MIN_BYTES_PER_S);
-        Ok(Self { body, limit_bytes, read_bytes: 0, stall_timeout: STALL_TIMEOUT, deadline: tokio::time::Instant::now() + patience })
+        Ok(Self {
+            body,
+            limit_bytes,
+            read_bytes: 0,
+            stall_timeout: STALL_TIMEOUT,
+            deadline: tokio::time::Instant::now() + patience,
+        })
     }
 
     /// The next piece; `None` at the end.

@@ -23,8 +23,9 @@ pub(crate) struct Query {
 
 impl Query {
     pub(crate) fn of(uri: &axum::http::Uri) -> ApiResult<Self> {
-        let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri)
-            .map_err(|_| ApiError::new(Code::BadRequest, "the query of the address cannot be read: encode it as a form"))?;
+        let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri).map_err(|_| {
+            ApiError::new(Code::BadRequest, "the query of the address cannot be read: encode it as a form")
+        })?;
         let mut query = Self { pairs: pairs.0, faults: Vec::new() };
         query.refuse_repeated();
         Ok(query)
@@ -59,11 +60,7 @@ impl Query {
     }
 
     /// Values with commas between them; none where the parameter is absent.
-    pub(crate) fn list<T, E: std::fmt::Display>(
-        &mut self,
-        name: &str,
-        parse: impl Fn(&str) -> Result<T, E>,
-    ) -> Vec<T> {
+    pub(crate) fn list<T, E: std::fmt::Display>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, E>) -> Vec<T> {
         let all = |text: &str| text.split(',').map(|part| parse(part.trim())).collect::<Result<Vec<T>, E>>();
         self.parse(name, all).unwrap_or_default()
     }

@@ -119,7 +119,8 @@ impl Serving {
             async move { Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {})) }
         });
         let builder = builder();
-        let connection = builder.serve_connection(TokioIo::new(Patient::new(stream)), TowerToHyperService::new(service));
+        let connection =
+            builder.serve_connection(TokioIo::new(Patient::new(stream)), TowerToHyperService::new(service));
         if let Err(error) = self.watcher.watch(connection.into_owned()).await {
             tracing::debug!(%address, %error, "a connection broke");
         }

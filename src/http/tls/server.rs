@@ -82,12 +82,7 @@ impl ResolvesServerCert for Served {
 }
 
 impl Source {
-    fn load(
-        &self,
-        authority: &Authority,
-        provider: &CryptoProvider,
-        now: Timestamp,
-    ) -> Result<CertifiedKey, TlsError> {
+    fn load(&self, authority: &Authority, provider: &CryptoProvider, now: Timestamp) -> Result<CertifiedKey, TlsError> {
         match self {
             Self::Own { dir, public_url, server_names } => {
                 let wanted = names::wanted(public_url.as_ref(), server_names);

@@ -62,7 +62,12 @@ impl Runner<'_> {
     }
 
     /// The window that will get the keys. A secret's window is hidden from pictures before its first character is there.
-    fn ready_to_type(&mut self, into: Option<&Target>, secret: bool, timeout: Duration) -> Result<Option<WindowId>, Break> {
+    fn ready_to_type(
+        &mut self,
+        into: Option<&Target>,
+        secret: bool,
+        timeout: Duration,
+    ) -> Result<Option<WindowId>, Break> {
         let window = match into {
             Some(target) => self.click_into(target, timeout)?,
             None => None,

@@ -11,7 +11,12 @@ use crate::{
 };
 
 impl Runner<'_> {
-    pub(in crate::agent::runner) fn click(&mut self, click: &Click, count: u8, timeout: Duration) -> Result<Value, Break> {
+    pub(in crate::agent::runner) fn click(
+        &mut self,
+        click: &Click,
+        count: u8,
+        timeout: Duration,
+    ) -> Result<Value, Break> {
         let hit = self.reach(&click.target, timeout)?;
         let modifiers = modifiers(&click.modifiers);
         self.world.desktop().click(hit.point, button(click.button), count, &modifiers)?;

@@ -25,7 +25,8 @@ impl From<ProgramError> for Break {
     fn from(error: ProgramError) -> Self {
         match error {
             ProgramError::Process(ProcessError::TimedOut { program, limit, stderr, .. }) => {
-                let error = ProcessError::TimedOut { program, limit, stdout: Captured::default(), stderr: Captured::default() };
+                let error =
+                    ProcessError::TimedOut { program, limit, stdout: Captured::default(), stderr: Captured::default() };
                 Fault::new(Category::Timeout, format!("{error}{}", said(&stderr.text()))).into()
             }
             ProgramError::Process(error) => error.into(),

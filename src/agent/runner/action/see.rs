@@ -43,7 +43,11 @@ impl Runner<'_> {
         Err(self.unmet(watched, workflow::Category::Timeout, message).into())
     }
 
-    pub(in crate::agent::runner) fn assert(&mut self, assertion: &Assertion, timeout: Duration) -> Result<Value, Break> {
+    pub(in crate::agent::runner) fn assert(
+        &mut self,
+        assertion: &Assertion,
+        timeout: Duration,
+    ) -> Result<Value, Break> {
         match assertion {
             Assertion::Expression(expression) => {
                 if expression.holds(&self.scope)? {

@@ -50,7 +50,8 @@ impl Runner<'_> {
             Some(()) => Ok(()),
             None => {
                 let limit = format_duration(timeout);
-                let message = format!("{} is still open {limit} after it was asked to close: does it ask something?", hit.what);
+                let message =
+                    format!("{} is still open {limit} after it was asked to close: does it ask something?", hit.what);
                 fault(Category::Timeout, message)
             }
         }
