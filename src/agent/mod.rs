@@ -4,6 +4,8 @@
 //!
 //! It must not know the fleet, the store, the controller or its HTTP server: `wire` is all it shares with them.
 
+mod facts;
 pub mod host;
+pub mod local;
 pub mod runner;
 pub mod session;

@@ -1,0 +1,219 @@
+//! A workflow on this desktop without a controller: loaded from files, run with whoever watches.
+//!
+//! It must not know: the controller, leases, the command line.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+use super::{
+    host::Host,
+    runner::{Ending, Observer, Plan, Prepared, Runner},
+};
+use crate::{
+    desktop::DesktopHandle,
+    ids::Digest,
+    time::Clock,
+    wire::{agent::AttemptFailure, job::Category},
+    workflow::{self, App, Document, Fault, ImageFile, InputFault, Workflow},
+};
+
+/// Largest single image.
+const MAX_IMAGE_BYTES: u64 = 64 << 20;
+
+/// Files of a folder that are read while looking for apps.
+const MAX_FILES: usize = 500;
+
+/// Why a workflow can't be run from files.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    #[error("{} can't be read: {error}", .path.display())]
+    Unreadable { path: PathBuf, error: std::io::Error },
+    #[error("{} is too large: an image has at most 64 MiB, a file of documents 1 MiB", .path.display())]
+    TooLarge { path: PathBuf },
+    /// Every fault of the file.
+    #[error("{} has faults:{}", .path.display(), listed(.faults))]
+    Faults { path: PathBuf, faults: Vec<Fault> },
+    #[error("{} holds no workflow", .path.display())]
+    NoWorkflow { path: PathBuf },
+    #[error("{} holds several workflows ({}): put the one to try into a file of its own", .path.display(), .names.join(", "))]
+    SeveralWorkflows { path: PathBuf, names: Vec<String> },
+    #[error("the app {name} is in no file beside {}", .beside.display())]
+    NoApp { name: String, beside: PathBuf },
+    #[error("the input does not fit the workflow:{}", listed_input(.0))]
+    Input(Vec<InputFault>),
+}
+
+fn listed(faults: &[Fault]) -> String {
+    faults.iter().map(|fault| format!("\n  {fault}")).collect()
+}
+
+fn listed_input(faults: &[InputFault]) -> String {
+    faults.iter().map(|fault| format!("\n  {}: {}", fault.pointer, fault.detail)).collect()
+}
+
+/// A workflow with everything it needs, from files.
+#[derive(Debug, Clone)]
+pub struct Local {
+    pub workflow: Arc<Workflow>,
+    pub apps: Vec<Arc<App>>,
+    images: BTreeMap<Digest, Vec<u8>>,
+}
+
+impl Local {
+    /// Reads the workflow of a file, its apps from the same file or others in that folder, and their images.
+    pub fn load(path: &Path) -> Result<Self, LocalError> {
+        let mut images = BTreeMap::new();
+        let documents = documents_of(path)?;
+        let mut workflows: Vec<&Document> = documents.iter().filter(|one| one.as_workflow().is_some()).collect();
+        let workflow = match (workflows.pop(), workflows.as_slice()) {
+            (Some(only), []) => only,
+            (None, _) => return Err(LocalError::NoWorkflow { path: path.to_owned() }),
+            (Some(last), rest) => {
+                let names = rest.iter().chain([&last]).map(|one| one.name().to_string()).collect();
+                return Err(LocalError::SeveralWorkflows { path: path.to_owned(), names });
+            }
+        };
+        let workflow = with_images(workflow, path, &mut images)?;
+        let Some(workflow) = workflow.as_workflow() else {
+            return Err(LocalError::NoWorkflow { path: path.to_owned() });
+        };
+        let mut apps = Vec::new();
+        for name in &workflow.apps {
+            apps.push(Arc::new(find_app(name.as_str(), path, &documents, &mut images)?));
+        }
+        Ok(Self { workflow: Arc::new(workflow.clone()), apps, images })
+    }
+
+    /// What is to be run. Every fault of the input is told.
+    pub fn plan(&self, input: &Value, files: BTreeMap<String, PathBuf>) -> Result<Plan, LocalError> {
+        let faults = self.workflow.input.check(input);
+        if !faults.is_empty() {
+            return Err(LocalError::Input(faults));
+        }
+        let name = self.workflow.name.as_str();
+        Ok(Plan {
+            workflow: Arc::clone(&self.workflow),
+            apps: self.apps.clone(),
+            input: input.clone(),
+            files,
+            job: json!({ "id": "job_local", "attempt": 1, "workflow": name, "version": 0, "key": null, "labels": {} }),
+            machine: json!({ "name": host_name(), "pool": "local", "labels": {} }),
+            timeout: self.workflow.timeout,
+            display: None,
+        })
+    }
+
+    /// Brings the apps to ready and runs the steps. Blocking: not to be called from asynchronous code.
+    pub fn run(&self, plan: &Plan, desktop: DesktopHandle, observer: &mut dyn Observer) -> Ending {
+        let mut host = Host::new(desktop.for_lease(), Box::new(self.images.clone()), Clock::System);
+        let mut runner = Runner::new(&mut host, observer, plan);
+        match runner.prepare() {
+            Prepared::Ready(_) => runner.execute(),
+            Prepared::Stopped(stop) => Ending::Stopped(stop),
+            Prepared::NotReady { reason, artifacts, .. } => Ending::Failed(AttemptFailure {
+                category: Category::AppNotReady,
+                message: reason,
+                step: None,
+                artifacts,
+            }),
+        }
+    }
+
+    /// The limit of the whole run, as the workflow says.
+    pub fn timeout(&self) -> Duration {
+        self.workflow.timeout
+    }
+}
+
+fn find_app(
+    name: &str,
+    path: &Path,
+    own: &[Document],
+    images: &mut BTreeMap<Digest, Vec<u8>>,
+) -> Result<App, LocalError> {
+    let is_sought = |one: &&Document| one.as_app().is_some() && one.name().as_str() == name;
+    if let Some(document) = own.iter().find(is_sought) {
+        return app_of(document, path, images);
+    }
+    for beside in files_beside(path)? {
+        let bytes = read(&beside, workflow::limits::SOURCE_BYTES as u64)?;
+        // A broken file is told only if it must be the one.
+        let (documents, faults) = workflow::parse(&bytes);
+        if let Some(document) = documents.iter().find(is_sought) {
+            return app_of(document, &beside, images);
+        }
+        if documents.is_empty() && !faults.is_empty() && beside.file_stem().is_some_and(|stem| stem == name) {
+            return Err(LocalError::Faults { path: beside, faults });
+        }
+    }
+    Err(LocalError::NoApp { name: name.to_owned(), beside: path.to_owned() })
+}
+
+fn app_of(document: &Document, path: &Path, images: &mut BTreeMap<Digest, Vec<u8>>) -> Result<App, LocalError> {
+    let document = with_images(document, path, images)?;
+    match document.as_app() {
+        Some(app) => Ok(app.clone()),
+        None => Err(LocalError::NoApp { name: document.name().to_string(), beside: path.to_owned() }),
+    }
+}
+
+fn documents_of(path: &Path) -> Result<Vec<Document>, LocalError> {
+    let (documents, faults) = workflow::parse(&read(path, workflow::limits::SOURCE_BYTES as u64)?);
+    if faults.is_empty() { Ok(documents) } else { Err(LocalError::Faults { path: path.to_owned(), faults }) }
+}
+
+/// The document with the digests of its images, whose bytes are kept.
+fn with_images(
+    document: &Document,
+    path: &Path,
+    images: &mut BTreeMap<Digest, Vec<u8>>,
+) -> Result<Document, LocalError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut digests: BTreeMap<ImageFile, workflow::Digest> = BTreeMap::new();
+    for file in document.images().keys() {
+        let image = folder.join(file.as_str());
+        if !image.exists() {
+            // Told below with its place in the document.
+            continue;
+        }
+        let bytes = read(&image, MAX_IMAGE_BYTES)?;
+        let digest = Digest::of(&bytes);
+        if let Some(named) = workflow::Digest::new(&digest.to_string()) {
+            digests.insert(file.clone(), named);
+        }
+        images.insert(digest, bytes);
+    }
+    document.with_digests(&digests).map_err(|faults| LocalError::Faults { path: path.to_owned(), faults })
+}
+
+fn files_beside(path: &Path) -> Result<Vec<PathBuf>, LocalError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let unreadable = |error| LocalError::Unreadable { path: folder.to_owned(), error };
+    let is_document = |path: &PathBuf| {
+        path.extension().is_some_and(|ending| ["yaml", "yml", "json"].iter().any(|known| ending == *known))
+    };
+    let entries = fs::read_dir(folder).map_err(unreadable)?;
+    let mut files: Vec<PathBuf> =
+        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_document).take(MAX_FILES).collect();
+    files.sort();
+    Ok(files)
+}
+
+fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, LocalError> {
+    let unreadable = |error| LocalError::Unreadable { path: path.to_owned(), error };
+    if fs::metadata(path).map_err(unreadable)?.len() > limit_bytes {
+        return Err(LocalError::TooLarge { path: path.to_owned() });
+    }
+    fs::read(path).map_err(unreadable)
+}
+
+fn host_name() -> String {
+    super::facts::host_name()
+}
