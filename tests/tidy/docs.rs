@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use deskfleet::config::{CLIENT_VARIABLES, SETTINGS, Setting};
+use deskfleet::{
+    config::{CLIENT_VARIABLES, SETTINGS, Setting},
+    workflow::{Diagnostic, FileSource, lint},
+};
 use regex::Regex;
 
 use crate::{
@@ -64,6 +67,26 @@ fn files(documents: &[Document]) -> Vec<String> {
     found
 }
 
+/// Documents of the workflow language in code blocks must be ones that lint would accept.
+fn examples(documents: &[Document]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (path, text) in documents {
+        for (offset, _) in text.match_indices("```yaml\n") {
+            let block = text[offset + "```yaml\n".len()..].split("```").next().unwrap_or_default();
+            let before = text[..offset].matches('\n').count() + 1;
+            let name = format!("{path}: in the block at line {before}");
+            let file = FileSource { name: &name, bytes: block.as_bytes() };
+            found.extend(lint(file, &|_| true).iter().map(Diagnostic::to_string));
+        }
+    }
+    found
+}
+
+#[test]
+fn examples_in_documents_lint_clean() {
+    assert_clean(&examples(&documents()));
+}
+
 #[test]
 fn documents_name_only_make_targets_that_exist() {
     assert_clean(&make_targets(&documents(), &fs::read_to_string(root().join("Makefile")).unwrap()));
@@ -91,4 +114,5 @@ fn a_document_out_of_step_is_found() {
         files(&document("[this](absent.md), [that](https://example.org/), `src/absent.rs`, `src/lib.rs`")).len(),
         2
     );
+    assert_eq!(examples(&document("```yaml\nkind: workflow\nname: x\nsteps: [ { clck: {} } ]\n```\n")).len(), 1);
 }
