@@ -46,6 +46,16 @@ impl Counts {
         StateName::ALL.iter().filter(|state| !state.is_settled()).map(|state| self.get(*state)).sum()
     }
 
+    /// Jobs that hold a lease.
+    pub fn running(&self) -> u32 {
+        self.get(StateName::Running) + self.get(StateName::Waiting)
+    }
+
+    pub(super) fn open_equals(&self, other: &Self) -> bool {
+        let open = StateName::ALL.iter().filter(|state| !state.is_settled());
+        open.into_iter().all(|state| self.get(*state) == other.get(*state))
+    }
+
     pub(super) fn add(&mut self, state: StateName) {
         self.0[state as usize] += 1;
     }

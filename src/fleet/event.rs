@@ -77,6 +77,8 @@ facts! {
     "job.succeeded" JobSucceeded { job: JobId, #[serde(skip)] output: Option<Json>, }
     "job.failed" JobFailed { job: JobId, failure: Box<Failure>, }
     "job.cancelled" JobCancelled { job: JobId, }
+    /// The machine may be offered the job again. Not durable.
+    "job.cooled_down" CooledDown { job: JobId, machine: MachineId, }
     /// The agent is at work: steps and artifacts so far.
     "attempt.progressed" AttemptProgressed {
         job: JobId, machine: MachineId, attempt: AttemptId, number: u64, answer: Answer,
@@ -196,7 +198,7 @@ impl Event {
 
     /// Whether it is logged and committed; the others are heartbeats and the like.
     pub const fn is_durable(&self) -> bool {
-        !matches!(self.fact, Fact::MachineHeard { .. } | Fact::FitChecked {})
+        !matches!(self.fact, Fact::MachineHeard { .. } | Fact::CooledDown { .. } | Fact::FitChecked {})
     }
 }
 

@@ -240,8 +240,8 @@ impl BlockedReason {
             Self::Paused { what: PausedThing::App(name) } => format!("app `{name}` is paused: resume it"),
             Self::Paused { what: PausedThing::Pool(name) } => format!("pool `{name}` is paused: resume it"),
             Self::Declined { times } => format!(
-                "machines turned it down {times} times, the last reason is in its attempts: mend that; any change to \
-                 a machine or document it needs queues it again"
+                "machines turned it down {times} times, each reason is in its attempts: mend that; it is queued again when \
+                 a machine it fits joins, is patched or activated, gets an app ready, or restarts its agent"
             ),
         }
     }

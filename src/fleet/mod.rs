@@ -5,26 +5,41 @@
 //! commands `Fleet::place` gives free machines to queued jobs; `Fleet::take_writes` then says which rows changed, and
 //! `Fleet::refresh` brings the answers up to date. Nothing may be told to anybody before those rows are committed.
 //!
-//! What it must not know: tasks of other modules. No I/O, no clock (time comes in as `Now`), no randomness (ids and jitter derive
+//! What it must not know: anything of its siblings. No I/O, no clock (time comes in as `Now`), no randomness (ids and jitter derive
 //! from a persisted counter and seed), no threads, no HTTP, no JSON: content passes through unread.
 
+mod answers;
+mod apply;
 mod attempt;
 mod batch;
+mod check;
 mod command;
+mod decide;
+mod dirty;
 mod document;
+mod draft;
 mod event;
+mod fairness;
+mod fit;
+mod index;
 mod job;
 mod lease;
+mod limits;
 mod machine;
+mod placement;
+mod queue;
 mod refusal;
 mod reply;
+mod retry;
 mod rows;
 mod settings;
 mod state;
 mod subjects;
+mod timers;
 mod token;
 mod view;
 
+pub use apply::apply;
 pub use attempt::{Artifact, Attempt, Category, Effect, FailedStep, Failure, FailureReport, Outcome, StepRecord};
 pub use batch::{Batch, Counts};
 pub use command::{
@@ -33,6 +48,7 @@ pub use command::{
     Report, ReportBody, ResumeDocument, ResumeFleet, RetryJob, RevokeJoinToken, RevokeToken, SetMode, SubmitBatch,
     SubmitJob,
 };
+pub use decide::{decide, needs};
 pub use document::{
     AppSpec, DEFAULT_POOL, DocumentHead, DocumentKind, DocumentSpec, DocumentVersion, Labels, Pause, PoolSpec,
     RetryPolicy, WorkflowSpec,
@@ -56,28 +72,9 @@ pub use state::Fleet;
 pub use token::{JoinToken, Principal, Role, Token};
 pub use view::{MachineView, PoolSummary, Summary, TeamSummary};
 
-use crate::time::Now;
-
 /// What became of a command. Events may come with a refusal too: a late report is refused, and kept as evidence.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
     pub events: Vec<Event>,
     pub answer: Result<Reply, Refusal>,
-}
-
-/// The rows that have to be read from the store and passed with the command. Empty where memory is enough.
-pub fn needs(fleet: &Fleet, command: &Command) -> Vec<Need> {
-    let _ = (fleet, command);
-    Vec::new()
-}
-
-/// Decides a command. Changes nothing: apply the events, all of them, in their order.
-pub fn decide(fleet: &Fleet, now: Now, command: Command, found: &Found) -> Decision {
-    let _ = (fleet, now, command, found);
-    Decision { events: Vec::new(), answer: Err(Refusal::Overloaded("the fleet is still being built".to_owned())) }
-}
-
-/// Applies one event.
-pub fn apply(fleet: &mut Fleet, event: &Event) {
-    let _ = (fleet, event);
 }

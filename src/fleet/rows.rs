@@ -125,12 +125,13 @@ pub struct Rows {
 /// A row that may lie only on disk and has to be read before the command is decided.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Need {
-    /// By token, route and key; whatever its body.
+    /// By token, route and key; whatever its body. With the job or batch it made.
     Idempotency(IdempotencyKey),
     UniqueKey {
         workflow: Name,
         key: String,
     },
+    /// With the row of its unique key, where it has a key.
     Job(JobId),
     Batch(BatchId),
     Version {

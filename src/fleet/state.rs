@@ -6,75 +6,177 @@ use std::{
 };
 
 use super::{
-    Assignment, Batch, Command, Decision, DocumentHead, DocumentKind, Event, Found, Job, JoinToken, Machine,
-    MachineView, Meta, Refusal, Reply, Rows, Settings, Summary, Token, Write, apply, decide,
+    Decision, apply,
+    batch::Batch,
+    command::Command,
+    decide,
+    dirty::Dirty,
+    document::{DEFAULT_POOL, DocumentHead, DocumentKind},
+    event::Event,
+    fairness::Turns,
+    index::Index,
+    job::{Job, JobState, Phase, Run},
+    lease::LeaseState,
+    machine::Machine,
+    queue::Queue,
+    refusal::Refusal,
+    rows::{Found, Meta, Rows, Write},
+    settings::Settings,
+    timers::{MonoTimer, Timers, WallTimer},
+    token::{JoinToken, Token},
 };
 use crate::{
     ids::{BatchId, Digest, JobId, JoinTokenId, MachineId, MachineName, Name, TokenId},
-    time::Now,
+    time::{Mono, Now, Timestamp},
 };
 
 /// Everything that is open or registered. Settled jobs are not in it.
 #[derive(Debug, Clone)]
 pub struct Fleet {
-    settings: Settings,
-    meta: Meta,
+    pub(super) settings: Settings,
+    pub(super) meta: Meta,
+    pub(super) jobs: BTreeMap<JobId, Job>,
+    pub(super) batches: BTreeMap<BatchId, Batch>,
+    pub(super) machines: BTreeMap<MachineId, Machine>,
+    /// Deleted ones too: their versions go on counting.
+    pub(super) documents: BTreeMap<(DocumentKind, Name), DocumentHead>,
+    pub(super) tokens: BTreeMap<TokenId, Token>,
+    pub(super) join_tokens: BTreeMap<JoinTokenId, JoinToken>,
+    pub(super) links: BTreeMap<MachineId, Link>,
+    pub(super) index: Index,
+    pub(super) queue: Queue,
+    pub(super) turns: Turns,
+    pub(super) mono_timers: Timers<Mono, MonoTimer>,
+    pub(super) wall_timers: Timers<Timestamp, WallTimer>,
+    /// Machines that turned a job down lately.
+    pub(super) cooling: BTreeMap<JobId, BTreeSet<MachineId>>,
+    pub(super) fit: Unchecked,
+    pub(super) dirty: Dirty,
+    recent: Recent,
+    /// Of the last event applied.
+    pub(super) mono: Mono,
+}
+
+/// What only the connection says of a machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Link {
+    pub(super) online: bool,
+    pub(super) last_seen: Option<Timestamp>,
+    pub(super) skew_ms: Option<i64>,
+}
+
+/// What settled before the last `take_writes`, and is in the store by now.
+#[derive(Debug, Clone, Default)]
+struct Recent {
     jobs: BTreeMap<JobId, Job>,
     batches: BTreeMap<BatchId, Batch>,
-    machines: BTreeMap<MachineId, Machine>,
-    documents: BTreeMap<(DocumentKind, Name), DocumentHead>,
-    tokens: BTreeMap<TokenId, Token>,
-    join_tokens: BTreeMap<JoinTokenId, JoinToken>,
-    touched: BTreeSet<JobId>,
+}
+
+/// What has changed since placement last looked at all requirements.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Unchecked {
+    /// Machines, labels, pools, pauses: what decides whether something fits at all.
+    pub(super) structure: bool,
+    /// Machines that may now take what was turned down.
+    pub(super) machines: BTreeSet<MachineId>,
 }
 
 impl Fleet {
-    /// From the rows of the store. Every live lease gets a full TTL; machines are offline until they are heard.
+    /// From the rows of the store. Every live lease, offered ones too, gets a full TTL; machines are offline until they are heard.
     pub fn load(settings: Settings, rows: Rows, now: Now) -> Self {
-        let _ = now;
-        Self {
+        let mut fleet = Self {
             settings,
             meta: rows.meta,
-            jobs: rows.jobs.into_iter().map(|job| (job.id, job)).collect(),
+            jobs: BTreeMap::new(),
             batches: rows.batches.into_iter().map(|batch| (batch.id, batch)).collect(),
-            machines: rows.machines.into_iter().map(|machine| (machine.id, machine)).collect(),
+            machines: BTreeMap::new(),
             documents: rows.heads.into_iter().map(|head| ((head.kind(), head.name.clone()), head)).collect(),
             tokens: rows.tokens.into_iter().map(|token| (token.id, token)).collect(),
             join_tokens: rows.join_tokens.into_iter().map(|token| (token.id, token)).collect(),
-            touched: BTreeSet::new(),
+            links: BTreeMap::new(),
+            index: Index::default(),
+            queue: Queue::default(),
+            turns: Turns::default(),
+            mono_timers: Timers::default(),
+            wall_timers: Timers::default(),
+            cooling: BTreeMap::new(),
+            fit: Unchecked { structure: true, machines: BTreeSet::new() },
+            dirty: Dirty::default(),
+            recent: Recent::default(),
+            mono: now.mono,
+        };
+        fleet.index.tokens = fleet.tokens.values().map(|token| (token.digest, token.id)).collect();
+        fleet.index.join_tokens = fleet.join_tokens.values().map(|token| (token.digest, token.id)).collect();
+        for batch in fleet.batches.values().cloned().collect::<Vec<_>>() {
+            fleet.remember_batch(&batch);
         }
+        for machine in rows.machines {
+            if machine.lease.is_some() {
+                fleet.mono_timers.set(MonoTimer::Lease(machine.id), fleet.lease_end(now.mono));
+            }
+            let link = Link { last_seen: machine.last_seen, ..Link::default() };
+            fleet.links.insert(machine.id, link);
+            fleet.insert_machine(machine);
+        }
+        for job in rows.jobs {
+            fleet.load_job(job, now);
+        }
+        fleet
+    }
+
+    fn load_job(&mut self, job: Job, now: Now) {
+        // One that is being stopped has a limit already.
+        let held = |run: &Run| {
+            let lease = self.machines.get(&run.machine).and_then(|machine| machine.lease.as_ref());
+            lease.is_some_and(|lease| matches!(lease.state, LeaseState::Held { .. }))
+        };
+        if let JobState::Running(run) = job.state
+            && run.phase == Phase::Executing
+            && held(&run)
+        {
+            let started = job.attempt(run.attempt).and_then(|attempt| attempt.started_at).unwrap_or(now.wall);
+            let limit = Duration::from_millis(job.spec.timeout_ms);
+            let left = limit.saturating_sub(now.wall.since(started));
+            self.mono_timers.set(MonoTimer::Attempt(job.id), now.mono.saturating_add(left));
+        }
+        self.insert_job(job);
+    }
+
+    /// When a lease granted or renewed now lapses here: later than at the agent.
+    pub(super) fn lease_end(&self, now: Mono) -> Mono {
+        now.saturating_add(self.settings.ttl).saturating_add(self.settings.ttl_margin)
+    }
+
+    /// When the last event was applied: not long ago, machines are heard all the time.
+    pub(super) fn latest(&self) -> Now {
+        Now { wall: self.meta.wall, mono: self.mono }
     }
 
     /// Decides a command and applies its events.
     pub fn handle(&mut self, now: Now, command: Command, found: &Found) -> Decision {
         let decision = decide(self, now, command, found);
-        for event in &decision.events {
-            apply(self, event);
-        }
+        self.apply_all(&decision.events);
         decision
     }
 
-    /// Gives free machines to queued jobs, blocks what can no longer be placed, and applies that. Once per batch of commands.
-    pub fn place(&mut self, now: Now) -> Vec<Event> {
-        let _ = (now, &self.touched);
-        Vec::new()
+    pub(super) fn apply_all(&mut self, events: &[Event]) {
+        for event in events {
+            apply(self, event);
+        }
     }
 
     /// The rows that changed since the last call, each once, as they are now. To be committed in one transaction.
     pub fn take_writes(&mut self) -> Vec<Write> {
-        self.touched.clear();
-        Vec::new()
-    }
-
-    /// Brings a reply up to date with what happened after its command: placement above all.
-    pub fn refresh(&self, reply: Reply) -> Reply {
-        reply
+        let dirty = std::mem::take(&mut self.dirty);
+        self.recent = Recent { jobs: dirty.settled.jobs.clone(), batches: dirty.settled.batches.clone() };
+        dirty.into_writes(self)
     }
 
     /// How long nothing happens by itself: zero where a timer is due, None where there is no timer.
     pub fn next_timeout(&self, now: Now) -> Option<Duration> {
-        let _ = now;
-        None
+        let mono = self.mono_timers.next().map(|due| due.since(now.mono));
+        let wall = self.wall_timers.next().map(|due| due.since(now.wall.max(self.meta.wall)));
+        [mono, wall].into_iter().flatten().min()
     }
 
     pub fn settings(&self) -> &Settings {
@@ -85,17 +187,21 @@ impl Fleet {
         &self.meta
     }
 
-    /// An open job; or one that settled since the last `take_writes`.
+    /// An open job; or one that settled lately: until the next but one `take_writes`, so that answers can still show it.
     pub fn job(&self, id: JobId) -> Option<&Job> {
-        self.jobs.get(&id)
+        let settled = || self.dirty.settled.jobs.get(&id).or_else(|| self.recent.jobs.get(&id));
+        self.jobs.get(&id).or_else(settled)
     }
 
+    /// Open ones.
     pub fn jobs(&self) -> impl Iterator<Item = &Job> {
         self.jobs.values()
     }
 
+    /// An open batch; or one that settled lately, as with jobs.
     pub fn batch(&self, id: BatchId) -> Option<&Batch> {
-        self.batches.get(&id)
+        let settled = || self.dirty.settled.batches.get(&id).or_else(|| self.recent.batches.get(&id));
+        self.batches.get(&id).or_else(settled)
     }
 
     pub fn machine(&self, id: MachineId) -> Option<&Machine> {
@@ -103,28 +209,12 @@ impl Fleet {
     }
 
     pub fn machine_named(&self, name: &MachineName) -> Option<&Machine> {
-        self.machines.values().find(|machine| machine.name == *name)
+        self.machines.get(self.index.machine_names.get(name)?)
     }
 
     /// The machine that may use this certificate.
     pub fn machine_by_certificate(&self, certificate: &Digest) -> Option<&Machine> {
-        self.machines.values().find(|machine| machine.certificates.iter().any(|own| own.digest == *certificate))
-    }
-
-    pub fn machine_view(&self, id: MachineId) -> Option<MachineView> {
-        let _ = id;
-        None
-    }
-
-    /// By name.
-    pub fn machines(&self) -> Vec<MachineView> {
-        Vec::new()
-    }
-
-    /// What a machine has to do now.
-    pub fn assignment(&self, machine: MachineId) -> Assignment {
-        let _ = machine;
-        Assignment::Nothing
+        self.machines.get(self.index.certificates.get(certificate)?)
     }
 
     /// Stored and not deleted.
@@ -136,13 +226,19 @@ impl Fleet {
         self.documents.values().filter(move |head| head.kind() == kind && head.is_live())
     }
 
+    /// The default pool exists whether it is stored or not.
+    pub fn pool_exists(&self, pool: &Name) -> bool {
+        pool.as_str() == DEFAULT_POOL || self.document(DocumentKind::Pool, pool).is_some()
+    }
+
     pub fn token(&self, id: TokenId) -> Option<&Token> {
         self.tokens.get(&id)
     }
 
     /// Only if it has not expired.
     pub fn token_by_digest(&self, digest: &Digest, now: Now) -> Option<&Token> {
-        self.tokens.values().find(|token| token.digest == *digest && token.is_valid(now.wall))
+        let token = self.tokens.get(self.index.tokens.get(digest)?)?;
+        token.is_valid(now.wall.max(self.meta.wall)).then_some(token)
     }
 
     pub fn tokens(&self) -> impl Iterator<Item = &Token> {
@@ -155,20 +251,12 @@ impl Fleet {
 
     /// Only if it may still be used. For checking before a certificate is made; joining checks again.
     pub fn join_token_by_digest(&self, digest: &Digest, now: Now) -> Result<&JoinToken, Refusal> {
-        let found = self.join_tokens.values().find(|token| token.digest == *digest);
-        found
-            .filter(|token| token.is_valid(now.wall))
-            .ok_or_else(|| Refusal::Unauthorized("this join token is not valid: ask for a new one".to_owned()))
-    }
-
-    pub fn summary(&self, now: Now) -> Summary {
-        let _ = now;
-        Summary::default()
-    }
-
-    /// How many jobs stand before it in the queue, 0 for the next one; None where it is not queued.
-    pub fn queue_position(&self, job: JobId) -> Option<u64> {
-        let _ = job;
-        None
+        let found = self.index.join_tokens.get(digest).and_then(|id| self.join_tokens.get(id));
+        found.filter(|token| token.is_valid(now.wall.max(self.meta.wall))).ok_or_else(|| {
+            Refusal::Unauthorized(
+                "this join token is unknown, expired or used up: ask an admin for a new one (`deskfleet join-token create`)"
+                    .to_owned(),
+            )
+        })
     }
 }

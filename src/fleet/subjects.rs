@@ -18,6 +18,7 @@ impl Event {
             | Fact::JobSucceeded { job, .. }
             | Fact::JobFailed { job, .. }
             | Fact::JobCancelled { job } => Subjects { job: Some(*job), ..none },
+            Fact::CooledDown { job, machine } => Subjects { job: Some(*job), machine: Some(*machine), ..none },
             Fact::JobOffered { job, machine, attempt, .. }
             | Fact::JobAccepted { job, machine, attempt, .. }
             | Fact::JobStarted { job, machine, attempt, .. }
@@ -61,7 +62,10 @@ impl Event {
     pub fn wakes(&self, wakes: &mut Wakes) {
         let subjects = self.subjects();
         match &self.fact {
-            Fact::MachineHeard { .. } | Fact::AttemptLateReport { .. } | Fact::AttemptProgressed { .. } => {}
+            Fact::MachineHeard { .. }
+            | Fact::CooledDown { .. }
+            | Fact::AttemptLateReport { .. }
+            | Fact::AttemptProgressed { .. } => {}
             Fact::TokenRevoked { token } => {
                 wakes.insert(Wake::Token(*token));
             }

@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    job::StateName,
+    job::{JobState, Place, StateName},
     machine::{Machine, Status},
+    state::Fleet,
 };
 use crate::{
-    ids::{JobId, Name},
-    time::Timestamp,
+    ids::{JobId, MachineId, Name},
+    time::{Now, Timestamp},
 };
 
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +28,7 @@ pub struct Summary {
     pub jobs: BTreeMap<StateName, u64>,
     /// Every status is there, zero or not.
     pub machines: BTreeMap<Status, u64>,
+    /// How long the oldest of the queued jobs has waited.
     pub oldest_queued: Option<Duration>,
     pub pools: BTreeMap<Name, PoolSummary>,
     pub teams: BTreeMap<Name, TeamSummary>,
@@ -44,4 +46,92 @@ pub struct PoolSummary {
 pub struct TeamSummary {
     pub queued: u64,
     pub running: u64,
+}
+
+impl Fleet {
+    pub fn status(&self, machine: &Machine) -> Status {
+        let online = self.links.get(&machine.id).is_some_and(|link| link.online);
+        match (online, &machine.lease) {
+            (false, _) => Status::Offline,
+            (true, Some(_)) => Status::Busy,
+            (true, None) => Status::Idle,
+        }
+    }
+
+    pub fn machine_view(&self, id: MachineId) -> Option<MachineView> {
+        let row = self.machines.get(&id)?;
+        let link = self.links.get(&id).copied().unwrap_or_default();
+        Some(MachineView {
+            status: self.status(row),
+            job: row.lease.as_ref().map(super::lease::Lease::job),
+            last_seen: link.last_seen.or(row.last_seen),
+            skew_ms: link.skew_ms,
+            row: row.clone(),
+        })
+    }
+
+    /// By name.
+    pub fn machines(&self) -> Vec<MachineView> {
+        self.index.machine_names.values().filter_map(|id| self.machine_view(*id)).collect()
+    }
+
+    /// Looks at every open job and machine.
+    pub fn summary(&self, now: Now) -> Summary {
+        let mut summary = Summary { paused: self.meta.paused.is_some(), ..Summary::default() };
+        let open = StateName::ALL.into_iter().filter(|state| !state.is_settled());
+        summary.jobs = open.map(|state| (state, 0)).collect();
+        summary.machines = no_machines();
+        for machine in self.machines.values() {
+            let status = self.status(machine);
+            *summary.machines.entry(status).or_default() += 1;
+            let pool = summary.pools.entry(machine.pool.clone()).or_insert_with(empty_pool);
+            *pool.machines.entry(status).or_default() += 1;
+        }
+        let mut oldest = None::<Timestamp>;
+        for job in self.jobs.values() {
+            *summary.jobs.entry(job.name_of_state()).or_default() += 1;
+            let pool = match &job.spec.place {
+                Place::Pool(pool) => Some(pool),
+                Place::Machine(name) => self.machine_named(name).map(|machine| &machine.pool),
+            };
+            let pool = pool.map(|pool| summary.pools.entry(pool.clone()).or_insert_with(empty_pool));
+            let team = summary.teams.entry(job.spec.team.clone()).or_default();
+            match job.state {
+                JobState::Queued => {
+                    team.queued += 1;
+                    if let Some(pool) = pool {
+                        pool.queued += 1;
+                    }
+                    oldest = [oldest, job.queued_at].into_iter().flatten().min();
+                }
+                JobState::Running(_) | JobState::Waiting(_) => {
+                    team.running += 1;
+                    if let Some(pool) = pool {
+                        pool.running += 1;
+                    }
+                }
+                _ => {}
+            }
+        }
+        summary.oldest_queued = oldest.map(|oldest| now.wall.max(self.meta.wall).since(oldest));
+        summary
+    }
+
+    /// How many jobs with the same requirements stand before it, 0 for the next one; None where it is not queued. Team turns
+    /// may still change the order.
+    pub fn queue_position(&self, job: JobId) -> Option<u64> {
+        let job = self.jobs.get(&job).filter(|job| job.state == JobState::Queued)?;
+        let order = self.order_of(job);
+        let teams = self.queue.classes.get(&self.class_of(job))?;
+        let before = teams.values().map(|orders| orders.range(..order).count()).sum::<usize>();
+        u64::try_from(before).ok()
+    }
+}
+
+fn no_machines() -> BTreeMap<Status, u64> {
+    [Status::Idle, Status::Busy, Status::Offline].map(|status| (status, 0)).into()
+}
+
+fn empty_pool() -> PoolSummary {
+    PoolSummary { machines: no_machines(), ..PoolSummary::default() }
 }

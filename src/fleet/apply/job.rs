@@ -1,0 +1,153 @@
+//! Jobs and batches change state, and leave memory when they settle.
+
+use crate::{
+    fleet::{
+        batch::Batch,
+        dirty::Remembered,
+        event::{Event, Fact},
+        index::idempotency_id,
+        job::{IdempotencyKey, Job, JobState, StateName},
+        rows::{IdempotencyRow, Made, UniqueKeyRow},
+        state::Fleet,
+        timers::MonoTimer,
+    },
+    ids::{BatchId, JobId},
+    time::Timestamp,
+};
+
+pub(super) fn apply(fleet: &mut Fleet, event: &Event) {
+    let at = event.at;
+    match &event.fact {
+        Fact::BatchSubmitted { batch } => {
+            fleet.remember_batch(batch);
+            fleet.dirty.batches.insert(batch.id);
+            fleet.batches.insert(batch.id, (**batch).clone());
+        }
+        Fact::BatchStopped { batch, .. } => fleet.change_batch(*batch, |batch| batch.stopped = true),
+        Fact::BatchCancelRequested { batch } => {
+            fleet.change_batch(*batch, |batch| batch.cancel_requested_at = Some(at));
+        }
+        Fact::BatchFinished { batch } => fleet.settle_batch(*batch, at),
+        Fact::JobSubmitted { job } => fleet.submit(&job.0),
+        Fact::JobQueued { job, .. } => {
+            let turn = fleet.meta.epoch;
+            fleet.change_job(*job, at, |job| {
+                enter_queue(job, at, turn);
+                job.declines = 0;
+                job.state = JobState::Queued;
+            });
+        }
+        Fact::JobBlocked { job, reason } => {
+            let turn = fleet.meta.epoch;
+            fleet.change_job(*job, at, |job| {
+                enter_queue(job, at, turn);
+                job.state = JobState::Blocked { reason: reason.clone() };
+            });
+        }
+        Fact::JobRequeued { job, due } => fleet.change_job(*job, at, |job| {
+            job.state = due.map_or(JobState::Queued, |due| JobState::Scheduled { due });
+        }),
+        Fact::JobCancelRequested { job, request } => {
+            fleet.change_job(*job, at, |job| job.cancel = Some(request.clone()));
+        }
+        Fact::JobSucceeded { job, output } => fleet.change_job(*job, at, |job| {
+            job.state = JobState::Succeeded { output: output.clone() };
+        }),
+        Fact::JobFailed { job, failure } => fleet.change_job(*job, at, |job| {
+            job.state = JobState::Failed { failure: failure.clone() };
+        }),
+        Fact::JobCancelled { job } => fleet.change_job(*job, at, |job| job.state = JobState::Cancelled),
+        _ => {}
+    }
+}
+
+/// The first time counts: declines, retries and blocks do not cost a job its place.
+fn enter_queue(job: &mut Job, at: Timestamp, turn: u64) {
+    if job.queued_at.is_none() {
+        job.queued_at = Some(at);
+        job.queued_turn = turn;
+    }
+}
+
+impl Fleet {
+    fn submit(&mut self, job: &Job) {
+        if let Some(batch) = job.spec.batch {
+            self.change_batch(batch, |batch| batch.counts.add(job.name_of_state()));
+        }
+        self.dirty.jobs.insert(job.id);
+        self.insert_job(job.clone());
+    }
+
+    /// Takes the job out of all indexes, changes it and puts it where it then belongs.
+    pub(super) fn change_job(&mut self, id: JobId, at: Timestamp, change: impl FnOnce(&mut Job)) {
+        let Some(mut job) = self.extract_job(id) else { return };
+        let before = job.name_of_state();
+        change(&mut job);
+        let after = job.name_of_state();
+        if let Some(batch) = job.spec.batch.filter(|_| before != after) {
+            self.change_batch(batch, |batch| {
+                batch.counts.remove(before);
+                batch.counts.add(after);
+            });
+        }
+        if after.is_settled() {
+            self.settle_job(job, at);
+        } else {
+            self.dirty.jobs.insert(id);
+            self.insert_job(job);
+        }
+    }
+
+    fn settle_job(&mut self, mut job: Job, at: Timestamp) {
+        let state = job.name_of_state();
+        if state != StateName::NeedsReview {
+            job.finished_at = Some(at);
+        }
+        if matches!(state, StateName::Succeeded | StateName::NeedsReview)
+            && let Some(key) = &job.spec.key
+        {
+            let (workflow, key) = (job.spec.workflow.clone(), key.clone());
+            let until = at.saturating_add(self.settings.unique_for);
+            let row = UniqueKeyRow { workflow: workflow.clone(), key: key.clone(), job: job.id, until };
+            self.dirty.settled.unique_keys.insert((workflow, key), row);
+        }
+        if let Some(key) = &job.spec.idempotency {
+            self.keep_idempotency(key, Made::Job(job.id), at);
+        }
+        self.forget_cool_downs(job.id);
+        self.mono_timers.clear(MonoTimer::Attempt(job.id));
+        self.dirty.jobs.remove(&job.id);
+        self.dirty.settled.jobs.insert(job.id, job);
+    }
+
+    fn keep_idempotency(&mut self, key: &IdempotencyKey, made: Made, at: Timestamp) {
+        let expires = at.saturating_add(self.settings.idempotency_kept);
+        let row = IdempotencyRow { key: key.clone(), made, expires };
+        self.dirty.settled.idempotency.insert(idempotency_id(key), row);
+    }
+
+    pub(in crate::fleet) fn remember_batch(&mut self, batch: &Batch) {
+        if let Some(key) = &batch.idempotency {
+            let remembered = Remembered { body: key.body, made: Made::Batch(batch.id) };
+            self.index.idempotency.insert(idempotency_id(key), remembered);
+        }
+    }
+
+    fn change_batch(&mut self, id: BatchId, change: impl FnOnce(&mut Batch)) {
+        if let Some(batch) = self.batches.get_mut(&id) {
+            change(batch);
+            self.dirty.batches.insert(id);
+        }
+    }
+
+    fn settle_batch(&mut self, id: BatchId, at: Timestamp) {
+        let Some(mut batch) = self.batches.remove(&id) else { return };
+        batch.finished_at = Some(at);
+        if let Some(key) = &batch.idempotency {
+            self.index.idempotency.remove(&idempotency_id(key));
+            self.keep_idempotency(key, Made::Batch(id), at);
+        }
+        self.dirty.batches.remove(&id);
+        self.dirty.settled.batches.insert(id, batch);
+    }
+}

@@ -1,0 +1,301 @@
+//! Leases are offered, accepted, revoked and given back, with the attempts they belong to.
+
+use std::time::Duration;
+
+use crate::{
+    fleet::{
+        attempt::{Artifact, Attempt, Category, Effect, Outcome, StepRecord},
+        event::{Event, Fact},
+        job::{Job, JobState, Phase, Run},
+        lease::{Answer, EndedLease, Holder, Lease, LeaseState},
+        machine::{Machine, Stats},
+        rows::{ArtifactRow, StepRow},
+        state::Fleet,
+        timers::MonoTimer,
+    },
+    ids::{AttemptId, Incarnation, JobId, MachineId},
+    time::{Now, Timestamp},
+};
+
+/// Attempts kept in a job's row. Older declined ones go first.
+const MAX_ATTEMPTS_KEPT: usize = 64;
+
+#[expect(clippy::too_many_lines, reason = "one short arm for each fact")]
+pub(super) fn apply(fleet: &mut Fleet, event: &Event) {
+    let at = event.at;
+    match &event.fact {
+        Fact::JobOffered { .. } => fleet.offered(event),
+        Fact::JobAccepted { job, machine, attempt, incarnation, number, answer } => {
+            let held = LeaseState::Held { incarnation: *incarnation };
+            fleet.change_lease(*machine, |lease| {
+                (lease.state, lease.number, lease.answer) = (held, *number, Some(answer.clone()))
+            });
+            fleet.mono_timers.set(MonoTimer::Lease(*machine), fleet.lease_end(event.mono));
+            fleet.change_phase(*job, at, Phase::Accepted);
+            fleet.change_attempt(*job, *attempt, |attempt| attempt.accepted_at = Some(at));
+        }
+        Fact::JobStarted { job, machine, attempt, number, answer } => {
+            fleet.note_report(*machine, *number, answer);
+            fleet.change_phase(*job, at, Phase::Executing);
+            fleet.change_attempt(*job, *attempt, |attempt| attempt.started_at = Some(at));
+            fleet.change_open_job(*job, |job| {
+                job.declines = 0;
+                job.started_at = job.started_at.or(Some(at));
+            });
+            if let Some(limit) = fleet.jobs.get(job).map(|job| Duration::from_millis(job.spec.timeout_ms)) {
+                fleet.mono_timers.set(MonoTimer::Attempt(*job), event.mono.saturating_add(limit));
+            }
+        }
+        Fact::CooledDown { job, machine } => {
+            fleet.mono_timers.clear(MonoTimer::CoolDown(*job, *machine));
+            if let Some(machines) = fleet.cooling.get_mut(job) {
+                machines.remove(machine);
+                if machines.is_empty() {
+                    fleet.cooling.remove(job);
+                }
+            }
+        }
+        Fact::AttemptProgressed {
+            job,
+            machine,
+            attempt,
+            number,
+            answer,
+            steps,
+            artifacts,
+            steps_done,
+            steps_total,
+        } => {
+            fleet.note_report(*machine, *number, answer);
+            let more = u32::try_from(artifacts.len()).unwrap_or(u32::MAX);
+            fleet.change_attempt(*job, *attempt, |attempt| {
+                attempt.steps_done = *steps_done;
+                attempt.steps_total = *steps_total;
+                attempt.artifacts = attempt.artifacts.saturating_add(more);
+            });
+            let number = fleet.jobs.get(job).and_then(|job| job.attempt(*attempt)).map_or(0, |attempt| attempt.number);
+            let evidence = Evidence { job: *job, attempt: *attempt, attempt_number: number, at, late: false };
+            fleet.keep(evidence, steps, artifacts);
+        }
+        Fact::AttemptRevoked { job, machine, why, .. } => {
+            fleet.mono_timers.clear(MonoTimer::Attempt(*job));
+            fleet.change_lease(*machine, |lease| {
+                if let LeaseState::Held { incarnation } = lease.state {
+                    lease.state = LeaseState::Revoking { incarnation, why: *why, since: at };
+                }
+            });
+        }
+        Fact::AttemptFinished { job, machine, attempt, outcome, effect, failure, report } => {
+            fleet.free_lease(*machine, report.map(|number| (number, None)));
+            fleet.mono_timers.clear(MonoTimer::Attempt(*job));
+            fleet.change_attempt(*job, *attempt, |attempt| {
+                attempt.outcome = Some(*outcome);
+                attempt.effect = *effect;
+                attempt.finished_at = Some(at);
+                attempt.failure = failure.as_deref().cloned();
+            });
+            let blameless = failure.as_ref().is_some_and(|failure| failure.category == Category::Business);
+            fleet.change_machine(*machine, |machine| count(&mut machine.stats, *outcome, blameless));
+        }
+        Fact::AttemptDeclined { job, machine, attempt, reason, report } => {
+            fleet.free_lease(*machine, report.map(|report| (report.number, Some(report.incarnation))));
+            fleet.change_attempt(*job, *attempt, |attempt| {
+                attempt.outcome = Some(Outcome::Declined);
+                attempt.finished_at = Some(at);
+                attempt.decline_reason = Some(reason.clone());
+            });
+            fleet.change_open_job(*job, |job| job.declines += 1);
+            fleet.cooling.entry(*job).or_default().insert(*machine);
+            let until = event.mono.saturating_add(fleet.settings.decline_cool_down);
+            fleet.mono_timers.set(MonoTimer::CoolDown(*job, *machine), until);
+        }
+        Fact::AttemptLateReport { job, attempt, attempt_number, steps, artifacts, .. } => {
+            let evidence = Evidence { job: *job, attempt: *attempt, attempt_number: *attempt_number, at, late: true };
+            fleet.keep(evidence, steps, artifacts);
+        }
+        _ => {}
+    }
+}
+
+fn count(stats: &mut Stats, outcome: Outcome, blameless: bool) {
+    match outcome {
+        Outcome::Succeeded => {
+            stats.succeeded += 1;
+            stats.failed_in_a_row = 0;
+        }
+        Outcome::Failed | Outcome::Lost => {
+            stats.failed += 1;
+            stats.failed_in_a_row = if blameless { 0 } else { stats.failed_in_a_row + 1 };
+        }
+        Outcome::Declined | Outcome::Cancelled => {}
+    }
+}
+
+/// Where steps and artifacts belong.
+#[derive(Clone, Copy)]
+struct Evidence {
+    job: JobId,
+    attempt: AttemptId,
+    attempt_number: u32,
+    at: Timestamp,
+    late: bool,
+}
+
+impl Fleet {
+    fn offered(&mut self, event: &Event) {
+        let Fact::JobOffered { job: job_id, machine, machine_name, attempt, number, epoch } = &event.fact else {
+            return;
+        };
+        let at = event.at;
+        self.meta.epoch = self.meta.epoch.max(epoch.counter);
+        let lease = Lease {
+            epoch: *epoch,
+            holder: Holder::Attempt { job: *job_id, attempt: *attempt },
+            state: LeaseState::Offered,
+            since: at,
+            number: 0,
+            answer: None,
+        };
+        self.change_machine(*machine, |machine| {
+            machine.lease = Some(lease);
+            machine.last_epoch = epoch.counter;
+        });
+        let until = event.mono.saturating_add(self.settings.offer_timeout);
+        self.mono_timers.set(MonoTimer::Lease(*machine), until);
+        let row = Attempt {
+            id: *attempt,
+            number: *number,
+            machine: machine_name.clone(),
+            machine_id: *machine,
+            epoch: *epoch,
+            outcome: None,
+            effect: Effect::None,
+            offered_at: at,
+            accepted_at: None,
+            started_at: None,
+            finished_at: None,
+            failure: None,
+            decline_reason: None,
+            steps_done: 0,
+            steps_total: 0,
+            artifacts: 0,
+        };
+        let run = Run { phase: Phase::Offered, machine: *machine, attempt: *attempt, epoch: *epoch };
+        if let Some(team) = self.jobs.get(job_id).map(|job| job.spec.team.clone()) {
+            self.turns.served(&team);
+        }
+        self.change_job(*job_id, at, |job| {
+            make_room(job);
+            job.attempts.push(row);
+            job.state = JobState::Running(run);
+        });
+    }
+
+    pub(super) fn change_machine(&mut self, id: MachineId, change: impl FnOnce(&mut Machine)) {
+        let Some(mut machine) = self.extract_machine(id) else { return };
+        change(&mut machine);
+        self.dirty.machines.insert(id);
+        self.insert_machine(machine);
+    }
+
+    /// Where nothing changes that an index knows of.
+    fn change_lease(&mut self, machine: MachineId, change: impl FnOnce(&mut Lease)) {
+        if let Some(lease) = self.machines.get_mut(&machine).and_then(|machine| machine.lease.as_mut()) {
+            change(lease);
+            self.dirty.machines.insert(machine);
+        }
+    }
+
+    fn note_report(&mut self, machine: MachineId, number: u64, answer: &Answer) {
+        self.change_lease(machine, |lease| {
+            lease.number = number;
+            lease.answer = Some(answer.clone());
+        });
+    }
+
+    /// Where nothing changes that an index knows of.
+    fn change_open_job(&mut self, id: JobId, change: impl FnOnce(&mut Job)) {
+        if let Some(job) = self.jobs.get_mut(&id) {
+            change(job);
+            self.dirty.jobs.insert(id);
+        }
+    }
+
+    fn change_attempt(&mut self, job: JobId, attempt: AttemptId, change: impl FnOnce(&mut Attempt)) {
+        self.change_open_job(job, |job| {
+            if let Some(attempt) = job.attempts.iter_mut().rev().find(|own| own.id == attempt) {
+                change(attempt);
+            }
+        });
+    }
+
+    fn change_phase(&mut self, job: JobId, at: Timestamp, phase: Phase) {
+        self.change_job(job, at, |job| {
+            if let JobState::Running(run) = &mut job.state {
+                run.phase = phase;
+            }
+        });
+    }
+
+    /// `report`: the number of the report that ended it, and who sent it where the lease does not know.
+    fn free_lease(&mut self, machine: MachineId, report: Option<(u64, Option<Incarnation>)>) {
+        self.mono_timers.clear(MonoTimer::Lease(machine));
+        self.change_machine(machine, |machine| {
+            let Some(lease) = machine.lease.take() else { return };
+            let answered = report.and_then(|(number, sender)| Some((number, lease.incarnation().or(sender)?)));
+            machine.ended_lease = answered.map(|(number, incarnation)| EndedLease {
+                epoch: lease.epoch,
+                attempt: lease.attempt(),
+                incarnation,
+                number,
+                answer: Answer::Done,
+            });
+        });
+    }
+
+    fn keep(&mut self, evidence: Evidence, steps: &[StepRecord], artifacts: &[Artifact]) {
+        let Evidence { job, attempt, attempt_number, at, late } = evidence;
+        let steps = steps.iter().map(|step| StepRow { job, attempt, attempt_number, step: step.clone(), at, late });
+        self.dirty.steps.extend(steps);
+        let rows = artifacts.iter().cloned();
+        let rows = rows.map(|artifact| ArtifactRow { job, attempt, attempt_number, artifact, at, late });
+        self.dirty.artifacts.extend(rows);
+    }
+
+    /// Whether renewals still lengthen a lease that is being revoked.
+    fn may_renew(&self, lease: &Lease, at: Timestamp) -> bool {
+        match lease.state {
+            LeaseState::Offered => false,
+            LeaseState::Held { .. } => true,
+            LeaseState::Revoking { since, .. } => at < since.saturating_add(self.settings.stop_grace),
+        }
+    }
+
+    pub(super) fn renew_lease(&mut self, machine: MachineId, event: &Event) {
+        let lease = self.machines.get(&machine).and_then(|machine| machine.lease.as_ref());
+        if lease.is_some_and(|lease| self.may_renew(lease, event.at)) {
+            self.mono_timers.set(MonoTimer::Lease(machine), self.lease_end(event.mono));
+        }
+    }
+
+    /// How long a lease being revoked lasts at the agent, if it is renewed now.
+    pub(in crate::fleet) fn revoked_ttl(&self, machine: MachineId, lease: &Lease, now: Now) -> Duration {
+        if self.may_renew(lease, now.wall) {
+            return self.settings.ttl;
+        }
+        let end = self.mono_timers.get(MonoTimer::Lease(machine)).unwrap_or(now.mono);
+        end.since(now.mono).saturating_sub(self.settings.ttl_margin)
+    }
+}
+
+fn make_room(job: &mut Job) {
+    if job.attempts.len() >= MAX_ATTEMPTS_KEPT {
+        let blameless = job
+            .attempts
+            .iter()
+            .position(|attempt| matches!(attempt.outcome, Some(Outcome::Declined | Outcome::Cancelled)));
+        if let Some(oldest) = blameless {
+            job.attempts.remove(oldest);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Machines come, go, and say how they are.
+
+use crate::{
+    fleet::{
+        event::{Event, Fact},
+        machine::{Machine, ModeName, ReadinessState},
+        state::{Fleet, Link},
+        timers::MonoTimer,
+    },
+    ids::{Incarnation, JobId, MachineId},
+};
+
+pub(super) fn apply(fleet: &mut Fleet, event: &Event) {
+    match &event.fact {
+        Fact::MachineJoined { machine, join_token, .. } => {
+            fleet.joined(machine);
+            if let Some(token) = fleet.join_tokens.get_mut(join_token) {
+                token.uses_left = token.uses_left.map(|uses| uses.saturating_sub(1));
+                fleet.dirty.join_tokens.insert(*join_token);
+            }
+        }
+        Fact::MachineOnline { machine, incarnation } => fleet.online(*machine, *incarnation, event),
+        Fact::MachineOffline { machine } => {
+            fleet.mono_timers.clear(MonoTimer::Offline(*machine));
+            let link = fleet.links.entry(*machine).or_default();
+            link.online = false;
+            let last_seen = link.last_seen;
+            fleet.change_machine(*machine, |machine| machine.last_seen = last_seen);
+        }
+        Fact::MachineHeard { machine, skew_ms, renewed } => {
+            let link = fleet.links.entry(*machine).or_default();
+            link.last_seen = Some(event.at);
+            link.skew_ms = skew_ms.or(link.skew_ms);
+            let silent_at = event.mono.saturating_add(fleet.settings.offline_after);
+            fleet.mono_timers.set(MonoTimer::Offline(*machine), silent_at);
+            if *renewed {
+                fleet.renew_lease(*machine, event);
+            }
+        }
+        Fact::MachineFactsChanged { machine, facts } => {
+            fleet.change_machine(*machine, |machine| machine.facts = facts.clone());
+        }
+        Fact::MachineReadinessChanged { machine: id, readiness, session } => {
+            let is_ready = |machine: &Machine| {
+                let ready = machine.readiness.iter().filter(|(_, app)| app.state == ReadinessState::Ready);
+                ready.map(|(name, _)| name.clone()).collect::<Vec<_>>()
+            };
+            let before = fleet.machines.get(id).map(is_ready).unwrap_or_default();
+            fleet.change_machine(*id, |machine| {
+                machine.readiness.clone_from(readiness);
+                machine.session = *session;
+            });
+            let after = fleet.machines.get(id).map(is_ready).unwrap_or_default();
+            if after.iter().any(|app| !before.contains(app)) {
+                fleet.fit.machines.insert(*id);
+            }
+        }
+        Fact::MachineModeChanged { machine, mode } => {
+            fleet.change_machine(*machine, |machine| machine.mode = mode.clone());
+            if mode.name == ModeName::Active {
+                fleet.fit.machines.insert(*machine);
+            }
+        }
+        Fact::MachinePatched { machine, pool, labels } => {
+            fleet.change_machine(*machine, |machine| {
+                machine.pool = pool.clone();
+                machine.labels.clone_from(labels);
+            });
+            fleet.fit.structure = true;
+            fleet.fit.machines.insert(*machine);
+        }
+        Fact::MachineCertificateRenewed { machine, certificate } => {
+            fleet.change_machine(*machine, |machine| {
+                // Of several renewals under way only the last counts, and the certificate in use until then.
+                machine.certificates.truncate(1);
+                machine.certificates.push(certificate.clone());
+            });
+        }
+        Fact::MachineCertificateSettled { machine, certificate } => {
+            fleet.change_machine(*machine, |machine| machine.certificates.retain(|own| own.digest == *certificate));
+        }
+        Fact::MachineRemoved { machine, .. } => fleet.remove(*machine),
+        _ => {}
+    }
+}
+
+impl Fleet {
+    fn joined(&mut self, machine: &Machine) {
+        let id = machine.id;
+        let before = self.extract_machine(id);
+        let mut machine = machine.clone();
+        if let Some(before) = before {
+            // What the end of its lease has just written is newer than what the decision saw.
+            machine.stats = before.stats;
+            machine.last_seen = before.last_seen;
+        }
+        self.mono_timers.clear(MonoTimer::Offline(id));
+        let last_seen = machine.last_seen;
+        self.links.insert(id, Link { last_seen, ..Link::default() });
+        self.dirty.machines.insert(id);
+        self.insert_machine(machine);
+        self.fit.structure = true;
+        self.fit.machines.insert(id);
+    }
+
+    fn online(&mut self, id: MachineId, incarnation: Incarnation, event: &Event) {
+        let link = self.links.entry(id).or_default();
+        link.online = true;
+        link.last_seen = Some(event.at);
+        let silent_at = event.mono.saturating_add(self.settings.offline_after);
+        self.mono_timers.set(MonoTimer::Offline(id), silent_at);
+        let known = self.machines.get(&id).is_some_and(|machine| machine.incarnation == Some(incarnation));
+        if !known {
+            self.fit.machines.insert(id);
+        }
+        self.change_machine(id, |machine| {
+            machine.incarnation = Some(incarnation);
+            machine.last_seen = Some(event.at);
+        });
+    }
+
+    fn remove(&mut self, id: MachineId) {
+        self.extract_machine(id);
+        self.links.remove(&id);
+        self.mono_timers.clear(MonoTimer::Offline(id));
+        self.mono_timers.clear(MonoTimer::Lease(id));
+        let cooling: Vec<JobId> =
+            self.cooling.iter().filter(|(_, ids)| ids.contains(&id)).map(|(job, _)| *job).collect();
+        for job in cooling {
+            self.mono_timers.clear(MonoTimer::CoolDown(job, id));
+            if let Some(machines) = self.cooling.get_mut(&job) {
+                machines.remove(&id);
+                if machines.is_empty() {
+                    self.cooling.remove(&job);
+                }
+            }
+        }
+        self.fit.structure = true;
+        self.fit.machines.remove(&id);
+        self.dirty.machines.insert(id);
+    }
+}

@@ -1,0 +1,83 @@
+//! Which rows on disk a command has to be decided with.
+
+use crate::{
+    fleet::{
+        command::{Command, Idempotency, JobRequest},
+        document::DocumentKind,
+        job::IdempotencyKey,
+        rows::Need,
+        state::Fleet,
+        token::Principal,
+    },
+    ids::{BatchId, JobId},
+};
+
+/// The rows that have to be read from the store and passed with the command. Empty where memory is enough.
+pub fn needs(fleet: &Fleet, command: &Command) -> Vec<Need> {
+    let mut needs = Vec::new();
+    match command {
+        Command::SubmitJob(command) => {
+            idempotency(&mut needs, command.idempotency.as_ref(), &command.by);
+            request(fleet, &mut needs, &command.request);
+        }
+        Command::SubmitBatch(command) => {
+            idempotency(&mut needs, command.idempotency.as_ref(), &command.by);
+            for item in command.items.iter().take(fleet.settings.max_batch_items) {
+                request(fleet, &mut needs, item);
+            }
+        }
+        Command::CancelJob(command) => job(fleet, &mut needs, command.job),
+        Command::RetryJob(command) => {
+            idempotency(&mut needs, command.idempotency.as_ref(), &command.by);
+            job(fleet, &mut needs, command.job);
+        }
+        Command::CancelBatch(command) => batch(fleet, &mut needs, command.batch),
+        // A late report is kept with the attempt it belongs to.
+        Command::Report(command) => job(fleet, &mut needs, command.fence.job),
+        _ => {}
+    }
+    needs.sort();
+    needs.dedup();
+    needs
+}
+
+fn idempotency(needs: &mut Vec<Need>, idempotency: Option<&Idempotency>, by: &Principal) {
+    if let Some(idempotency) = idempotency {
+        needs.push(Need::Idempotency(key_of(idempotency, by)));
+    }
+}
+
+pub(super) fn key_of(idempotency: &Idempotency, by: &Principal) -> IdempotencyKey {
+    IdempotencyKey {
+        token: by.token(),
+        route: idempotency.route.clone(),
+        key: idempotency.key.clone(),
+        body: idempotency.body,
+    }
+}
+
+fn request(fleet: &Fleet, needs: &mut Vec<Need>, request: &JobRequest) {
+    if let Some(key) = &request.key
+        && !fleet.index.unique_keys.contains_key(&(request.workflow.clone(), key.clone()))
+    {
+        needs.push(Need::UniqueKey { workflow: request.workflow.clone(), key: key.clone() });
+    }
+    let newest = fleet.document(DocumentKind::Workflow, &request.workflow).map(|head| head.version);
+    if let (Some(version), Some(newest)) = (request.version, newest)
+        && version != newest
+    {
+        needs.push(Need::Version { kind: DocumentKind::Workflow, name: request.workflow.clone(), version });
+    }
+}
+
+fn job(fleet: &Fleet, needs: &mut Vec<Need>, id: JobId) {
+    if fleet.job(id).is_none() {
+        needs.push(Need::Job(id));
+    }
+}
+
+fn batch(fleet: &Fleet, needs: &mut Vec<Need>, id: BatchId) {
+    if fleet.batch(id).is_none() {
+        needs.push(Need::Batch(id));
+    }
+}

@@ -1,0 +1,318 @@
+//! What an agent reports of its attempt, past the fence.
+
+use super::{
+    Answer as Decided,
+    ended::{self, Ended},
+    poll::authenticated,
+};
+use crate::{
+    fleet::{
+        attempt::{Category, FailureReport, Outcome},
+        command::{End, Progress, Report, ReportBody},
+        draft::Draft,
+        event::{Declining, Fact},
+        job::{Job, Phase, Run},
+        lease::{Answer, Fence, Lease, LeaseState, RevokeWhy},
+        limits::Checks,
+        machine::Machine,
+        refusal::Refusal,
+        reply::{Reply, ReportReply},
+        rows::Found,
+    },
+    ids::Json,
+    time::duration_ms,
+};
+
+/// The live lease a report belongs to.
+#[derive(Clone, Copy)]
+struct Live<'a> {
+    machine: &'a Machine,
+    lease: &'a Lease,
+    job: &'a Job,
+    run: Run,
+    fence: Fence,
+}
+
+pub(super) fn report(draft: &mut Draft<'_>, command: Report, found: &Found) -> Decided {
+    let machine = authenticated(draft, &command.certificate)?;
+    let Report { fence, body, .. } = command;
+    check(draft, &body)?;
+    if let Some(ended) = &machine.ended_lease
+        && (ended.epoch, ended.attempt, ended.incarnation, ended.number)
+            == (fence.epoch, fence.attempt, fence.incarnation, fence.number)
+        && !matches!(body, ReportBody::Renew)
+    {
+        return Ok(reply(machine, ended.answer.clone(), true));
+    }
+    let Some(live) = live(draft, machine, fence) else {
+        keep_evidence(draft, machine, fence, body, found);
+        return Err(Refusal::LeaseLost { why: why_lost(machine, fence) });
+    };
+    hear(draft, live);
+    if matches!(body, ReportBody::Renew) {
+        return renew(draft, live);
+    }
+    if fence.number == live.lease.number
+        && let Some(answer) = &live.lease.answer
+    {
+        return Ok(reply(machine, answer.clone(), true));
+    }
+    let expected = live.lease.number + 1;
+    if fence.number != expected {
+        return Err(Refusal::WrongNumber { got: fence.number, expected });
+    }
+    let answer = match body {
+        ReportBody::Accept => accept(draft, live)?,
+        ReportBody::Ready => ready(draft, live)?,
+        ReportBody::Decline { reason } => decline(draft, live, reason)?,
+        ReportBody::Steps(progress) => steps(draft, live, progress)?,
+        ReportBody::Complete { progress, end } => complete(draft, live, progress, end)?,
+        ReportBody::Renew => unreachable!("a renewal was answered above"),
+    };
+    Ok(reply(machine, answer, false))
+}
+
+fn reply(machine: &Machine, answer: Answer, repeated: bool) -> Reply {
+    Reply::Report(Box::new(ReportReply { machine: machine.id, answer, repeated, next: None }))
+}
+
+fn check(draft: &Draft<'_>, body: &ReportBody) -> Result<(), Refusal> {
+    let settings = &draft.fleet.settings;
+    let mut checks = Checks::new(settings, "");
+    match body {
+        ReportBody::Decline { reason } => checks.text("/reason", reason),
+        ReportBody::Steps(progress) | ReportBody::Complete { progress, .. } => {
+            let max = settings.max_steps_per_report;
+            if progress.steps.len() > max || progress.artifacts.len() > max {
+                checks.fault("/steps", format!("at most {max} steps and artifacts fit one report: send several"));
+            }
+            for artifact in &progress.artifacts {
+                checks.text("/artifacts", &artifact.name);
+            }
+        }
+        ReportBody::Accept | ReportBody::Ready | ReportBody::Renew => {}
+    }
+    if checks.faults.is_empty() { Ok(()) } else { Err(Refusal::Invalid { faults: checks.faults }) }
+}
+
+/// The lease, if the fence is that of the machine's live one.
+fn live<'a>(draft: &Draft<'a>, machine: &'a Machine, fence: Fence) -> Option<Live<'a>> {
+    let lease = machine.lease.as_ref()?;
+    let incarnation = lease.incarnation().or(machine.incarnation);
+    let same = (lease.epoch, lease.attempt(), lease.job()) == (fence.epoch, fence.attempt, fence.job);
+    if !same || incarnation != Some(fence.incarnation) {
+        return None;
+    }
+    let job = draft.fleet.jobs.get(&fence.job)?;
+    let run = job.run()?;
+    Some(Live { machine, lease, job, run, fence })
+}
+
+fn why_lost(machine: &Machine, fence: Fence) -> &'static str {
+    match &machine.lease {
+        Some(lease) if lease.epoch == fence.epoch => "it is that of another attempt or another start of the agent",
+        _ => "it lapsed, was withdrawn, or has been given back",
+    }
+}
+
+/// A report is a heartbeat too.
+fn hear(draft: &mut Draft<'_>, live: Live<'_>) {
+    let machine = live.machine.id;
+    let online = draft.fleet.links.get(&machine).is_some_and(|link| link.online);
+    if !online {
+        draft.push(Fact::MachineOnline { machine, incarnation: live.fence.incarnation });
+    }
+    let renewed = !matches!(live.lease.state, LeaseState::Offered);
+    draft.push(Fact::MachineHeard { machine, skew_ms: None, renewed });
+}
+
+/// Go on, or stop if the lease is being revoked.
+fn go_on(draft: &Draft<'_>, live: Live<'_>) -> Answer {
+    let ttl_ms = duration_ms(draft.fleet.settings.ttl);
+    match live.lease.state {
+        LeaseState::Offered | LeaseState::Held { .. } => Answer::Continue { ttl_ms },
+        LeaseState::Revoking { why, .. } => {
+            Answer::Stop { why, ttl_ms: duration_ms(draft.fleet.revoked_ttl(live.machine.id, live.lease, draft.now)) }
+        }
+    }
+}
+
+fn wrong_order(message: &str) -> Refusal {
+    Refusal::Conflict(message.to_owned())
+}
+
+fn accepted(live: Live<'_>) -> Result<(), Refusal> {
+    match live.run.phase {
+        Phase::Offered => Err(wrong_order("this offer is not accepted yet: accept it first, then report")),
+        Phase::Accepted | Phase::Executing => Ok(()),
+    }
+}
+
+fn renew(draft: &Draft<'_>, live: Live<'_>) -> Decided {
+    accepted(live)?;
+    Ok(reply(live.machine, go_on(draft, live), false))
+}
+
+fn accept(draft: &mut Draft<'_>, live: Live<'_>) -> Result<Answer, Refusal> {
+    if live.run.phase != Phase::Offered {
+        return Err(wrong_order("this offer is accepted already: go on with it"));
+    }
+    let answer = go_on(draft, live);
+    draft.push(Fact::JobAccepted {
+        job: live.job.id,
+        machine: live.machine.id,
+        attempt: live.run.attempt,
+        incarnation: live.fence.incarnation,
+        number: live.fence.number,
+        answer: answer.clone(),
+    });
+    Ok(answer)
+}
+
+fn ready(draft: &mut Draft<'_>, live: Live<'_>) -> Result<Answer, Refusal> {
+    accepted(live)?;
+    if live.run.phase == Phase::Executing {
+        return Err(wrong_order("steps may run already: report them"));
+    }
+    let answer = go_on(draft, live);
+    if matches!(answer, Answer::Stop { .. }) {
+        note(draft, live, Progress::default(), answer.clone());
+    } else {
+        draft.push(Fact::JobStarted {
+            job: live.job.id,
+            machine: live.machine.id,
+            attempt: live.run.attempt,
+            number: live.fence.number,
+            answer: answer.clone(),
+        });
+    }
+    Ok(answer)
+}
+
+fn decline(draft: &mut Draft<'_>, live: Live<'_>, reason: String) -> Result<Answer, Refusal> {
+    if live.run.phase == Phase::Executing {
+        return Err(wrong_order("steps run already: complete the attempt as failed instead of declining it"));
+    }
+    if let LeaseState::Revoking { why, .. } = live.lease.state {
+        stopped(draft, live, why, None);
+        return Ok(Answer::Done);
+    }
+    let declining = Declining { number: live.fence.number, incarnation: live.fence.incarnation };
+    ended::decline(draft, live.job, live.run, reason, Some(declining));
+    Ok(Answer::Done)
+}
+
+fn steps(draft: &mut Draft<'_>, live: Live<'_>, progress: Progress) -> Result<Answer, Refusal> {
+    accepted(live)?;
+    check_artifacts(draft, live, &progress)?;
+    let answer = go_on(draft, live);
+    note(draft, live, progress, answer.clone());
+    Ok(answer)
+}
+
+fn check_artifacts(draft: &Draft<'_>, live: Live<'_>, progress: &Progress) -> Result<(), Refusal> {
+    let max = draft.fleet.settings.max_artifacts_per_attempt;
+    let before = live.job.attempt(live.run.attempt).map_or(0, |attempt| attempt.artifacts);
+    let more = u32::try_from(progress.artifacts.len()).unwrap_or(u32::MAX);
+    if before.saturating_add(more) <= max {
+        return Ok(());
+    }
+    let message = format!("an attempt keeps at most {max} artifacts: take fewer screenshots");
+    Err(Refusal::QuotaExceeded(message))
+}
+
+fn note(draft: &mut Draft<'_>, live: Live<'_>, progress: Progress, answer: Answer) {
+    let Progress { steps, artifacts, steps_done, steps_total } = progress;
+    draft.push(Fact::AttemptProgressed {
+        job: live.job.id,
+        machine: live.machine.id,
+        attempt: live.run.attempt,
+        number: live.fence.number,
+        answer,
+        steps,
+        artifacts,
+        steps_done,
+        steps_total,
+    });
+}
+
+fn complete(draft: &mut Draft<'_>, live: Live<'_>, progress: Progress, end: End) -> Result<Answer, Refusal> {
+    accepted(live)?;
+    check_artifacts(draft, live, &progress)?;
+    if matches!(end, End::Succeeded { .. }) && live.run.phase != Phase::Executing {
+        return Err(wrong_order("the attempt has not started: report readiness before its success"));
+    }
+    if progress != Progress::default() {
+        note(draft, live, progress, Answer::Done);
+    }
+    match (end, live.lease.state) {
+        (End::Succeeded { output }, _) => succeed(draft, live, output),
+        (end, LeaseState::Revoking { why, .. }) => {
+            let told = match end {
+                End::Failed(told) => Some(told),
+                End::Succeeded { .. } | End::Cancelled => None,
+            };
+            stopped(draft, live, why, told);
+        }
+        (End::Failed(told), _) => fail(draft, live, told),
+        (End::Cancelled, _) => {
+            let message = "the agent stopped the attempt on its own".to_owned();
+            fail(draft, live, FailureReport { category: Category::Agent, message, step: None, artifacts: vec![] });
+        }
+    }
+    Ok(Answer::Done)
+}
+
+fn succeed(draft: &mut Draft<'_>, live: Live<'_>, output: Option<Json>) {
+    ended::finish(draft, live.job, live.run, Ended::Succeeded { output }, Some(live.fence.number));
+}
+
+fn fail(draft: &mut Draft<'_>, live: Live<'_>, told: FailureReport) {
+    ended::finish(draft, live.job, live.run, Ended::Failed(told), Some(live.fence.number));
+}
+
+/// The agent was told to stop, and has.
+fn stopped(draft: &mut Draft<'_>, live: Live<'_>, why: RevokeWhy, told: Option<FailureReport>) {
+    let ended = match (why, told) {
+        (RevokeWhy::Timeout, told) => Ended::Failed(ended::timeout_failure(live.job, told)),
+        (RevokeWhy::Cancel | RevokeWhy::Deadline, None) => Ended::Cancelled,
+        (RevokeWhy::Mode, None) if live.job.cancel.is_some() => Ended::Cancelled,
+        (RevokeWhy::Mode, None) => Ended::Withdrawn,
+        (_, Some(told)) => Ended::Failed(told),
+    };
+    ended::finish(draft, live.job, live.run, ended, Some(live.fence.number));
+}
+
+/// A report after the end changes nothing, but what it carried may explain what happened.
+fn keep_evidence(draft: &mut Draft<'_>, machine: &Machine, fence: Fence, body: ReportBody, found: &Found) {
+    let job = draft.fleet.job(fence.job).or_else(|| found.jobs.get(&fence.job));
+    let attempt = job.and_then(|job| job.attempt(fence.attempt));
+    let Some(attempt) = attempt.filter(|attempt| attempt.machine_id == machine.id && attempt.epoch == fence.epoch)
+    else {
+        return;
+    };
+    let (progress, claimed) = match body {
+        ReportBody::Steps(progress) => (progress, None),
+        ReportBody::Complete { progress, end } => {
+            let claimed = match end {
+                End::Succeeded { .. } => Outcome::Succeeded,
+                End::Failed(_) => Outcome::Failed,
+                End::Cancelled => Outcome::Cancelled,
+            };
+            (progress, Some(claimed))
+        }
+        ReportBody::Accept | ReportBody::Ready | ReportBody::Decline { .. } | ReportBody::Renew => return,
+    };
+    let kept = usize::try_from(draft.fleet.settings.max_artifacts_per_attempt.saturating_sub(attempt.artifacts));
+    let mut artifacts = progress.artifacts;
+    artifacts.truncate(kept.unwrap_or(usize::MAX));
+    draft.push(Fact::AttemptLateReport {
+        job: fence.job,
+        machine: machine.id,
+        attempt: fence.attempt,
+        attempt_number: attempt.number,
+        claimed,
+        steps: progress.steps,
+        artifacts,
+    });
+}

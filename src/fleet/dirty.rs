@@ -1,0 +1,82 @@
+//! Which rows have changed since they were last handed to the store.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    batch::Batch,
+    document::{DocumentKind, DocumentVersion},
+    job::Job,
+    rows::{ArtifactRow, IdempotencyRow, Made, StepRow, UniqueKeyRow, Write},
+    state::Fleet,
+};
+use crate::ids::{BatchId, Digest, JobId, JoinTokenId, MachineId, Name, TokenId};
+
+/// An idempotency key without its body.
+pub(super) type IdempotencyId = (Option<TokenId>, String, String);
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Dirty {
+    pub(super) meta: bool,
+    pub(super) jobs: BTreeSet<JobId>,
+    pub(super) batches: BTreeSet<BatchId>,
+    /// Also removed ones.
+    pub(super) machines: BTreeSet<MachineId>,
+    pub(super) heads: BTreeSet<(DocumentKind, Name)>,
+    pub(super) tokens: BTreeSet<TokenId>,
+    pub(super) join_tokens: BTreeSet<JoinTokenId>,
+    pub(super) versions: Vec<DocumentVersion>,
+    pub(super) steps: Vec<StepRow>,
+    pub(super) artifacts: Vec<ArtifactRow>,
+    /// Settled since then: still answered from memory, because the store does not have them yet.
+    pub(super) settled: Settled,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Settled {
+    pub(super) jobs: BTreeMap<JobId, Job>,
+    pub(super) batches: BTreeMap<BatchId, Batch>,
+    pub(super) idempotency: BTreeMap<IdempotencyId, IdempotencyRow>,
+    pub(super) unique_keys: BTreeMap<(Name, String), UniqueKeyRow>,
+}
+
+/// Which job or batch an open idempotency key made, and from which body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Remembered {
+    pub(super) body: Digest,
+    pub(super) made: Made,
+}
+
+impl Dirty {
+    /// The rows as they are now.
+    pub(super) fn into_writes(self, fleet: &Fleet) -> Vec<Write> {
+        let mut writes = Vec::new();
+        if self.meta {
+            writes.push(Write::Meta(fleet.meta.clone()));
+        }
+        let Settled { jobs, batches, idempotency, unique_keys } = self.settled;
+        let open = self.jobs.iter().filter_map(|id| fleet.jobs.get(id).cloned());
+        writes.extend(open.chain(jobs.into_values()).map(|job| Write::Job(Box::new(job))));
+        let open = self.batches.iter().filter_map(|id| fleet.batches.get(id).cloned());
+        writes.extend(open.chain(batches.into_values()).map(|batch| Write::Batch(Box::new(batch))));
+        writes.extend(self.machines.iter().map(|id| match fleet.machines.get(id) {
+            Some(machine) => Write::Machine(Box::new(machine.clone())),
+            None => Write::MachineGone(*id),
+        }));
+        let heads = self.heads.iter().filter_map(|id| fleet.documents.get(id));
+        writes.extend(heads.map(|head| Write::Head(Box::new(head.clone()))));
+        writes.extend(self.versions.into_iter().map(|version| Write::Version(Box::new(version))));
+        writes.extend(self.tokens.iter().map(|id| match fleet.tokens.get(id) {
+            Some(token) => Write::Token(Box::new(token.clone())),
+            None => Write::TokenGone(*id),
+        }));
+        writes.extend(self.join_tokens.iter().map(|id| match fleet.join_tokens.get(id) {
+            Some(token) => Write::JoinToken(Box::new(token.clone())),
+            None => Write::JoinTokenGone(*id),
+        }));
+        writes.extend(idempotency.into_values().map(|row| Write::Idempotency(Box::new(row))));
+        writes.extend(unique_keys.into_values().map(|row| Write::UniqueKey(Box::new(row))));
+        writes.extend(self.steps.into_iter().map(|row| Write::Step(Box::new(row))));
+        writes.extend(self.artifacts.into_iter().map(|row| Write::Artifact(Box::new(row))));
+        writes
+    }
+}

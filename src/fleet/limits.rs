@@ -1,0 +1,62 @@
+//! Sizes everything must keep to, each told with its number.
+
+use super::{document::Labels, refusal::Fault, settings::Settings};
+
+pub(super) const PRIORITY_MAX: i32 = 100;
+
+/// Collects everything wrong with a request, not only the first thing.
+pub(super) struct Checks<'a> {
+    settings: &'a Settings,
+    /// Before every pointer, such as `/items/3`.
+    prefix: String,
+    pub(super) faults: Vec<Fault>,
+}
+
+impl<'a> Checks<'a> {
+    pub(super) fn new(settings: &'a Settings, prefix: impl Into<String>) -> Self {
+        Self { settings, prefix: prefix.into(), faults: Vec::new() }
+    }
+
+    pub(super) fn fault(&mut self, pointer: &str, detail: impl Into<String>) {
+        self.faults.push(Fault::new(format!("{}{pointer}", self.prefix), detail));
+    }
+
+    pub(super) fn text(&mut self, pointer: &str, text: &str) {
+        let max = self.settings.max_text_chars;
+        if text.is_empty() {
+            self.fault(pointer, "is empty: leave it out or write something");
+        } else if text.chars().count() > max {
+            self.fault(pointer, format!("is longer than {max} characters: shorten it"));
+        }
+    }
+
+    pub(super) fn optional_text(&mut self, pointer: &str, text: Option<&str>) {
+        if let Some(text) = text {
+            self.text(pointer, text);
+        }
+    }
+
+    pub(super) fn count(&mut self, pointer: &str, count: usize) {
+        let max = self.settings.max_entries;
+        if count > max {
+            self.fault(pointer, format!("has {count} entries, at most {max} are allowed: leave some out"));
+        }
+    }
+
+    pub(super) fn labels(&mut self, pointer: &str, labels: &Labels) {
+        self.count(pointer, labels.len());
+        let max = self.settings.max_text_chars;
+        for (key, value) in labels {
+            if key.is_empty() || key.chars().count() > max || value.chars().count() > max {
+                let at = format!("{pointer}/{}", escape(key));
+                self.fault(&at, format!("a label has a name of 1 to {max} characters and a value of at most {max}"));
+            }
+        }
+    }
+}
+
+/// A key as one part of an RFC 6901 pointer, at bounded length.
+pub(super) fn escape(key: &str) -> String {
+    let shown: String = key.chars().take(64).collect();
+    shown.replace('~', "~0").replace('/', "~1")
+}
