@@ -19,6 +19,9 @@ pub mod keys;
 pub mod process;
 mod stopwatch;
 pub mod thread;
+mod typing;
+#[cfg(target_os = "linux")]
+mod x11;
 
 pub use error::{DesktopError, Foreground};
 pub use frame::{Color, ColorError, Frame, PixelOrder};
@@ -205,6 +208,19 @@ pub trait Desktop {
 }
 
 /// Opens the desktop of this session with the back end of this system.
+#[cfg(target_os = "linux")]
+pub fn open() -> Result<Box<dyn Desktop>, DesktopError> {
+    x11::open(None)
+}
+
+/// Opens a named display of this machine, such as `:1`.
+#[cfg(target_os = "linux")]
+pub fn open_display(name: &str) -> Result<Box<dyn Desktop>, DesktopError> {
+    x11::open(Some(name))
+}
+
+/// This system has no back end yet.
+#[cfg(not(target_os = "linux"))]
 pub fn open() -> Result<Box<dyn Desktop>, DesktopError> {
     Err(DesktopError::Unsupported {
         what: format!("driving the desktop of {}", std::env::consts::OS),

@@ -13,6 +13,8 @@ mod tree;
 #[cfg(target_os = "linux")]
 pub use run::{Running, run, start};
 #[cfg(target_os = "linux")]
+pub(super) use tree::name_of;
+#[cfg(target_os = "linux")]
 pub use tree::{find, is_alive};
 
 #[cfg(not(target_os = "linux"))]

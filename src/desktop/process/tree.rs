@@ -32,7 +32,7 @@ pub fn is_alive(pid: u32) -> bool {
 }
 
 /// The program's name without path, as windows show it.
-pub(in crate::desktop) fn name_of(pid: u32) -> Option<String> {
+pub(in super::super) fn name_of(pid: u32) -> Option<String> {
     let stat = Stat::read(pid)?;
     called(pid, &stat).into_iter().next()
 }
