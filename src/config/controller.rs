@@ -17,6 +17,7 @@ use super::{
 const SECOND_MS: u64 = 1_000;
 const MINUTE_MS: u64 = 60 * SECOND_MS;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
+const DAY_MS: u64 = 24 * HOUR_MS;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ControllerSettings {
@@ -30,6 +31,8 @@ pub struct ControllerSettings {
     pub tls: Option<TlsFiles>,
     pub leases: LeaseSettings,
     pub limits: LimitSettings,
+    pub jobs: JobSettings,
+    pub retention: RetentionSettings,
     /// `/metrics` answers without a token.
     pub metrics_open: bool,
     pub log: LogSettings,
@@ -48,6 +51,9 @@ pub struct LeaseSettings {
     pub margin: Duration,
     pub offer_timeout: Duration,
     pub offline_after: Duration,
+    /// After it renewals no longer lengthen a revoked lease.
+    pub stop_grace: Duration,
+    pub decline_cool_down: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,13 +61,31 @@ pub struct LimitSettings {
     pub body_bytes: u64,
     pub batch_bytes: u64,
     pub blob_bytes: u64,
-    pub batch_items: u64,
+    pub batch_items: usize,
     /// Open jobs.
-    pub queue: u64,
+    pub queue: usize,
     /// Commands waiting for the writer thread.
-    pub command_queue: u64,
+    pub command_queue: usize,
     pub wait_max: Duration,
-    pub steps_per_attempt: u64,
+    pub machines: usize,
+    pub documents: usize,
+    pub tokens: usize,
+    pub artifacts_per_attempt: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobSettings {
+    /// Waiting through so many placements is worth one level of priority.
+    pub ageing_placements: u64,
+    pub max_declines: u32,
+    pub unique_for: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetentionSettings {
+    /// From when the job settled.
+    pub idempotency: Duration,
+    pub events: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +105,8 @@ impl ControllerSettings {
             tls: TlsFiles::read(reader),
             leases: LeaseSettings::read(reader),
             limits: LimitSettings::read(reader),
+            jobs: JobSettings::read(reader),
+            retention: RetentionSettings::read(reader),
             metrics_open: reader.take("metrics.open", boolean),
             log: LogSettings::read(reader),
         }
@@ -113,6 +139,8 @@ impl LeaseSettings {
             margin: reader.take("leases.margin", duration_between(SECOND_MS / 2, MINUTE_MS)),
             offer_timeout: reader.take("leases.offer_timeout", duration_between(SECOND_MS, MINUTE_MS)),
             offline_after: reader.take("leases.offline_after", duration_between(5 * SECOND_MS, HOUR_MS)),
+            stop_grace: reader.take("leases.stop_grace", duration_between(SECOND_MS, HOUR_MS)),
+            decline_cool_down: reader.take("leases.decline_cool_down", duration_between(SECOND_MS, HOUR_MS)),
         };
         // A machine must not count as gone while its lease may still be live.
         if leases.offline_after < leases.ttl + leases.margin {
@@ -133,7 +161,29 @@ impl LimitSettings {
             queue: reader.take("limits.queue", count_between(1, 10_000_000)),
             command_queue: reader.take("limits.command_queue", count_between(16, 65_536)),
             wait_max: reader.take("limits.wait_max", duration_between(SECOND_MS, MINUTE_MS)),
-            steps_per_attempt: reader.take("limits.steps_per_attempt", count_between(100, 1_000_000)),
+            machines: reader.take("limits.machines", count_between(1, 100_000)),
+            documents: reader.take("limits.documents", count_between(1, 1_000_000)),
+            tokens: reader.take("limits.tokens", count_between(2, 1_000_000)),
+            artifacts_per_attempt: reader.take("limits.artifacts_per_attempt", count_between(1, 100_000)),
+        }
+    }
+}
+
+impl JobSettings {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            ageing_placements: reader.take("jobs.ageing_placements", count_between(1, 100_000)),
+            max_declines: reader.take("jobs.max_declines", count_between(1, 1_000)),
+            unique_for: reader.take("jobs.unique_for", duration_between(0, 3_650 * DAY_MS)),
+        }
+    }
+}
+
+impl RetentionSettings {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            idempotency: reader.take("retention.idempotency", duration_between(MINUTE_MS, 30 * DAY_MS)),
+            events: reader.take("retention.events", count_between(1_000, 100_000_000)),
         }
     }
 }

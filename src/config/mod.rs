@@ -19,7 +19,9 @@ mod tests;
 mod value;
 
 pub use agent::AgentSettings;
-pub use controller::{ControllerSettings, LeaseSettings, LimitSettings, LogSettings, TlsFiles};
+pub use controller::{
+    ControllerSettings, JobSettings, LeaseSettings, LimitSettings, LogSettings, RetentionSettings, TlsFiles,
+};
 pub use data_dir::default_data_dir;
 pub use fault::{ConfigError, Fault, Place};
 pub use layers::{FileText, Layers};

@@ -88,6 +88,7 @@ fn all_faults_are_told_at_once_with_their_lines() {
                 ttl = 30\n\
                 [limits]\n\
                 batch_items = 20000\n\
+                [metrics]\n\
                 colour = 1\n";
     let faults = faults(&with_file(text));
     let expected = [
@@ -98,8 +99,7 @@ fn all_faults_are_told_at_once_with_their_lines() {
         "config.toml:6: controller.server_names: \"one\" does not fit; write a list of texts, such as [\"fleet.example.org\"]",
         "config.toml:8: leases.ttl: 30 does not fit; write a time from 5s to 10m in quotes",
         "config.toml:10: limits.batch_items: 20000 does not fit; write a whole number from 1 to 10000",
-        "config.toml:11: [limits] has no setting `colour`; it has body_bytes, batch_bytes, blob_bytes, batch_items, \
-         queue, command_queue, wait_max, steps_per_attempt",
+        "config.toml:12: [metrics] has no setting `colour`; it has open",
     ];
     assert_eq!(faults, expected);
 }

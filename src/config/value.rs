@@ -88,16 +88,16 @@ pub(super) fn duration_between(least_ms: u64, most_ms: u64) -> impl Fn(&Raw) -> 
     }
 }
 
-pub(super) fn count_between(least: u64, most: u64) -> impl Fn(&Raw) -> Parsed<u64> {
+pub(super) fn count_between<T: TryFrom<u64>>(least: u64, most: u64) -> impl Fn(&Raw) -> Parsed<T> {
     move |raw| {
         let count = match raw {
             Raw::Count(count) => Some(*count),
             Raw::Untyped(_) => raw.text().and_then(|text| text.parse().ok()),
             _ => None,
         };
-        match count {
-            Some(count) if (least..=most).contains(&count) => Ok(count),
-            _ => expected(raw, &format!("a whole number from {least} to {most}")),
+        match count.filter(|count| (least..=most).contains(count)).and_then(|count| T::try_from(count).ok()) {
+            Some(count) => Ok(count),
+            None => expected(raw, &format!("a whole number from {least} to {most}")),
         }
     }
 }
