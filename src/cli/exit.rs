@@ -21,7 +21,7 @@ pub enum Exit {
     Broken = 7,
 }
 
-pub const HELP: &str = "\
+pub(crate) const HELP: &str = "\
 Exit codes:
   0  done; with --wait or watch: every job succeeded
   1  the job or batch did not succeed, or a check found faults (lint, try, config check)
@@ -41,23 +41,23 @@ impl From<Exit> for ExitCode {
 /// An expected end that is not success: the message is for a person, the code for a program.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub struct Stop {
-    pub exit: Exit,
-    pub message: String,
+pub(crate) struct Stop {
+    pub(crate) exit: Exit,
+    pub(crate) message: String,
 }
 
 impl Stop {
-    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self { exit, message: message.into() }
     }
 }
 
-pub fn usage(message: impl Into<String>) -> anyhow::Error {
+pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
     Stop::new(Exit::Usage, message).into()
 }
 
 /// The code of an error: the innermost [`Stop`], else [`Exit::Broken`]. A reader that closed our output is no error.
-pub fn code(error: &anyhow::Error) -> Exit {
+pub(crate) fn code(error: &anyhow::Error) -> Exit {
     for cause in error.chain() {
         if let Some(stop) = cause.downcast_ref::<Stop>() {
             return stop.exit;

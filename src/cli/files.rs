@@ -10,7 +10,7 @@ use futures_util::StreamExt as _;
 use tokio::io::AsyncWriteExt as _;
 
 /// The whole of a file, or of stdin where it is called `-`, up to a limit.
-pub fn read(path: &str, most_bytes: u64) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn read(path: &str, most_bytes: u64) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let limited = |reader: Box<dyn std::io::Read>| reader.take(most_bytes + 1).read_to_end(&mut bytes);
     let opened: std::io::Result<Box<dyn std::io::Read>> = match path {
@@ -22,8 +22,16 @@ pub fn read(path: &str, most_bytes: u64) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The first so many bytes of a file.
+pub(crate) fn read_up_to(path: &Path, most_bytes: u64) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(most_bytes).read_to_end(&mut bytes));
+    read.with_context(|| format!("{} can't be read", path.display()))?;
+    Ok(bytes)
+}
+
 /// Streams an answer into a file: first beside it, so that no half of it is ever taken for the whole. Gives its size.
-pub async fn save(response: reqwest::Response, target: &Path) -> anyhow::Result<u64> {
+pub(crate) async fn save(response: reqwest::Response, target: &Path) -> anyhow::Result<u64> {
     let partial = PathBuf::from(format!("{}.part", target.display()));
     let written = write(response, &partial).await;
     if written.is_err() {
@@ -47,7 +55,7 @@ async fn write(response: reqwest::Response, target: &Path) -> anyhow::Result<u64
     Ok(written)
 }
 
-pub fn image_extension(content_type: &str) -> &'static str {
+pub(crate) fn image_extension(content_type: &str) -> &'static str {
     match content_type.split(';').next().unwrap_or_default().trim() {
         "image/webp" => "webp",
         "image/jpeg" => "jpg",
@@ -56,9 +64,8 @@ pub fn image_extension(content_type: &str) -> &'static str {
 }
 
 /// A name from elsewhere as a name in a folder of ours: no separators, no way up.
-pub fn plain_name(name: &str) -> String {
-    let plain: String =
-        name.chars().map(|c| if c.is_control() || "/\\:".contains(c) { '_' } else { c }).collect();
+pub(crate) fn plain_name(name: &str) -> String {
+    let plain: String = name.chars().map(|c| if c.is_control() || "/\\:".contains(c) { '_' } else { c }).collect();
     if plain.trim_matches('.').is_empty() { format!("_{plain}") } else { plain }
 }
 

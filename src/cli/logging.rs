@@ -4,7 +4,7 @@ use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::Subscr
 
 use crate::config::{LogFormat, LogSettings};
 
-pub fn start(settings: &LogSettings) -> anyhow::Result<()> {
+pub(crate) fn start(settings: &LogSettings) -> anyhow::Result<()> {
     let filter: EnvFilter = settings.level.parse()?;
     let registry = tracing_subscriber::registry().with(filter);
     let writer = std::io::stderr;

@@ -5,6 +5,7 @@
 
 mod client;
 mod commands;
+mod documents_on_disk;
 mod exit;
 mod files;
 mod logging;

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::time::{Timestamp, duration_ms};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// For people.
     #[default]
     Table,
@@ -21,35 +21,38 @@ pub enum Format {
 }
 
 #[derive(Debug, Clone, Copy, Default, Args)]
-pub struct OutputFlag {
+pub(crate) struct OutputFlag {
     /// How to print
     #[arg(short, long, value_enum, default_value = "table", value_name = "FORMAT")]
-    pub output: Format,
+    pub(crate) output: Format,
 }
 
 impl OutputFlag {
-    pub fn is_json(self) -> bool {
+    pub(crate) fn is_json(self) -> bool {
         self.output == Format::Json
     }
 }
 
-pub fn line(text: impl AsRef<str>) -> anyhow::Result<()> {
+pub(crate) fn line(text: impl AsRef<str>) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", text.as_ref())?;
     Ok(out.flush()?)
 }
 
 /// For progress and remarks: never what a program would read. That nobody reads them is no error.
-pub fn remark(text: impl AsRef<str>) {
+pub(crate) fn remark(text: impl AsRef<str>) {
     let _ = writeln!(std::io::stderr().lock(), "{}", text.as_ref());
 }
 
-pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
+pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     line(serde_json::to_string_pretty(value)?)
 }
 
 /// Columns without rules. Fits the terminal where there is one; elsewhere a row is one line.
-pub fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> anyhow::Result<()> {
+pub(crate) fn table<const N: usize>(
+    head: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> anyhow::Result<()> {
     line(render(head, rows, std::io::stdout().is_terminal()))
 }
 
@@ -71,7 +74,7 @@ fn render<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [Strin
 }
 
 /// Names and values below one another.
-pub fn fields(pairs: &[(&str, String)]) -> anyhow::Result<()> {
+pub(crate) fn fields(pairs: &[(&str, String)]) -> anyhow::Result<()> {
     let width = pairs.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
         let indented = value.lines().map(clean).collect::<Vec<_>>().join(&format!("\n{:width$}  ", ""));
@@ -81,16 +84,16 @@ pub fn fields(pairs: &[(&str, String)]) -> anyhow::Result<()> {
 }
 
 /// What others wrote may hold escape sequences; a terminal must not obey them.
-pub fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-pub fn optional(value: Option<impl ToString>) -> String {
+pub(crate) fn optional(value: Option<impl ToString>) -> String {
     value.map_or_else(String::new, |value| value.to_string())
 }
 
 /// `0.42s`, `12.3s`, `4m05s`, `3h07m`, `2d04h`.
-pub fn duration(duration: Duration) -> String {
+pub(crate) fn duration(duration: Duration) -> String {
     let ms = duration_ms(duration);
     let seconds = ms / 1_000;
     match seconds {
@@ -102,7 +105,7 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
-pub fn took(from: Option<Timestamp>, to: Option<Timestamp>) -> String {
+pub(crate) fn took(from: Option<Timestamp>, to: Option<Timestamp>) -> String {
     match (from, to) {
         (Some(from), Some(to)) => duration(to.since(from)),
         _ => String::new(),
@@ -110,12 +113,12 @@ pub fn took(from: Option<Timestamp>, to: Option<Timestamp>) -> String {
 }
 
 /// `2026-12-01 06:00:00`, in UTC.
-pub fn moment(time: Timestamp) -> String {
+pub(crate) fn moment(time: Timestamp) -> String {
     time.to_string().chars().take(19).map(|c| if c == 'T' { ' ' } else { c }).collect()
 }
 
 /// The name an enum of the contract travels under.
-pub fn word(value: &impl Serialize) -> String {
+pub(crate) fn word(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
         _ => String::new(),
@@ -123,11 +126,11 @@ pub fn word(value: &impl Serialize) -> String {
 }
 
 /// One line of JSON, cut for a column.
-pub fn short_json(value: &serde_json::Value, most_chars: usize) -> String {
+pub(crate) fn short_json(value: &serde_json::Value, most_chars: usize) -> String {
     shorten(&value.to_string(), most_chars)
 }
 
-pub fn shorten(text: &str, most_chars: usize) -> String {
+pub(crate) fn shorten(text: &str, most_chars: usize) -> String {
     match text.char_indices().nth(most_chars) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -146,8 +149,8 @@ mod tests {
 
     #[test]
     fn durations_fit_a_column() {
-        let texts = [420, 9_990, 12_345, 245_000, 11_220_000, 187_200_000]
-            .map(|ms| duration(Duration::from_millis(ms)));
+        let texts =
+            [420, 9_990, 12_345, 245_000, 11_220_000, 187_200_000].map(|ms| duration(Duration::from_millis(ms)));
         assert_eq!(texts, ["0.42s", "9.99s", "12.3s", "4m05s", "3h07m", "2d04h"]);
     }
 

@@ -4,12 +4,12 @@ use anyhow::Context as _;
 use tokio::runtime::{Builder, Runtime};
 
 /// For a controller or an agent; `name` is what a debugger and `top -H` show.
-pub fn server(name: &'static str) -> anyhow::Result<Runtime> {
+pub(crate) fn server(name: &'static str) -> anyhow::Result<Runtime> {
     install_crypto();
     Builder::new_multi_thread().thread_name(name).enable_all().build().context("no threads to run on")
 }
 
-pub fn client() -> anyhow::Result<Runtime> {
+pub(crate) fn client() -> anyhow::Result<Runtime> {
     install_crypto();
     Builder::new_current_thread().enable_all().build().context("no runtime")
 }

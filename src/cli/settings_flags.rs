@@ -7,18 +7,18 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use crate::config::{ConfigError, Layers, SETTINGS, Setting, Settings, Side, default_data_dir};
 
 /// Which settings a command line offers, and which of them its help shows.
-pub trait Offer {
+pub(crate) trait Offer {
     fn offers(setting: &Setting) -> bool;
     fn shows(setting: &Setting) -> bool;
 }
 
 #[derive(Debug, Clone)]
-pub struct ControllerSide;
+pub(crate) struct ControllerSide;
 #[derive(Debug, Clone)]
-pub struct AgentSide;
+pub(crate) struct AgentSide;
 /// The bare `deskfleet`, which is either side. Its help shows the few flags one starts with.
 #[derive(Debug, Clone)]
-pub struct EitherSide;
+pub(crate) struct EitherSide;
 
 impl Offer for ControllerSide {
     fn offers(setting: &Setting) -> bool {
@@ -50,7 +50,7 @@ impl Offer for EitherSide {
 
 /// What was given, by flag; which key a flag means depends on the side.
 #[derive(Debug, Clone)]
-pub struct SettingsFlags<O> {
+pub(crate) struct SettingsFlags<O> {
     config: Option<PathBuf>,
     given: BTreeMap<String, Vec<String>>,
     offer: PhantomData<O>,
@@ -58,7 +58,7 @@ pub struct SettingsFlags<O> {
 
 /// The way a process reads its settings, as the layers below the flags see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum As {
+pub(crate) enum As {
     Controller,
     Agent,
 }
@@ -72,17 +72,13 @@ impl As {
 const CONFIG: &str = "config";
 
 impl<O: Offer> SettingsFlags<O> {
-    pub fn is_empty(&self) -> bool {
-        self.config.is_none() && self.given.is_empty()
-    }
-
     /// A flag that was given and that `role` doesn't read.
-    pub fn foreign(&self, role: As) -> Option<&str> {
+    pub(crate) fn foreign(&self, role: As) -> Option<&str> {
         let reads = |flag: &str| SETTINGS.iter().any(|setting| setting.flag() == flag && role.reads(setting.side));
         self.given.keys().map(String::as_str).find(|flag| !reads(flag))
     }
 
-    pub fn layers(&self, role: As) -> Result<Layers, ConfigError> {
+    pub(crate) fn layers(&self, role: As) -> Result<Layers, ConfigError> {
         let mut layers = environment_layers();
         for setting in SETTINGS.iter().filter(|setting| role.reads(setting.side)) {
             if let Some(values) = self.given.get(&setting.flag()) {
@@ -96,12 +92,12 @@ impl<O: Offer> SettingsFlags<O> {
         Ok(layers)
     }
 
-    pub fn settings(&self, role: As) -> Result<Settings, ConfigError> {
+    pub(crate) fn settings(&self, role: As) -> Result<Settings, ConfigError> {
         Settings::load(&self.layers(role)?)
     }
 }
 
-pub fn environment_layers() -> Layers {
+pub(crate) fn environment_layers() -> Layers {
     let text = |(key, value): (std::ffi::OsString, std::ffi::OsString)| {
         let key = key.into_string().ok().filter(|key| key.starts_with("DESKFLEET_"))?;
         Some((key, value.to_string_lossy().into_owned()))
@@ -124,10 +120,9 @@ fn flags<O: Offer>() -> BTreeMap<String, Vec<&'static Setting>> {
 
 fn argument<O: Offer>(flag: &str, settings: &[&'static Setting], order: usize) -> Arg {
     let first = settings[0];
-    let mut help = settings.iter().map(|setting| setting.help).collect::<Vec<_>>().join("; as an agent: ");
-    match first.default {
-        Some(default) if !default.is_empty() => help.push_str(&format!(" [default: {default}]")),
-        _ => {}
+    let mut help = settings.iter().map(|setting| setting.help).collect::<Vec<_>>().join("; or: ");
+    if let Some(default) = first.default.filter(|default| !default.is_empty()) {
+        help = format!("{help} [default: {default}]");
     }
     Arg::new(flag.to_owned())
         .long(flag.to_owned())

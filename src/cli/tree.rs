@@ -6,9 +6,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::{
-    commands::{
-        artifact, batch, config_check, documents, event, fleet, job, join_token, lint, machine, token,
-    },
+    commands::{artifact, batch, config_check, documents, event, fleet, job, join_token, lint, machine, token},
     exit::{self, Exit, usage},
     runtime,
     settings_flags::{AgentSide, As, ControllerSide, EitherSide, SettingsFlags},
@@ -16,12 +14,12 @@ use super::{
 
 const EXAMPLES: &str = "\
 Examples:
-  deskfleet                                                  start a controller, data in ./deskfleet-data
+  deskfleet                                                  start a controller
   deskfleet --agent --controller https://HOST:8443 --join-token-file FILE
-                                                             join this desktop and run jobs on it
-  deskfleet apply -f FOLDER                                  give the controller apps, pools, workflows
+                                                             run jobs on this desktop
+  deskfleet apply -f FOLDER                                  send apps, pools, workflows
   deskfleet job submit WORKFLOW --set name=value --watch     run a job and see its steps
-  deskfleet try WORKFLOW.yaml --input FILE                   the same on this desktop, without a controller
+  deskfleet try WORKFLOW.yaml --input FILE                   the same here, without a controller
 
 `deskfleet controller --help` and `deskfleet agent run --help` list every setting.
 Client commands read DESKFLEET_URL, DESKFLEET_TOKEN or DESKFLEET_TOKEN_FILE, and DESKFLEET_CA.";
@@ -32,7 +30,7 @@ Client commands read DESKFLEET_URL, DESKFLEET_TOKEN or DESKFLEET_TOKEN_FILE, and
 #[derive(Debug, Parser)]
 #[command(name = "deskfleet", version, args_conflicts_with_subcommands = true, after_help = EXAMPLES,
     disable_help_subcommand = true)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// Be the agent of this desktop: the same as `deskfleet agent run`
     #[arg(long)]
     agent: bool,
@@ -58,8 +56,6 @@ enum Command {
     Apply(super::commands::apply::ApplyArgs),
     /// Check documents and name every fault
     Lint(lint::LintArgs),
-    /// Run a workflow on this desktop, without a controller
-    Try(super::commands::try_out::TryArgs),
     /// Documents as the controller has them
     Get(documents::GetArgs),
     /// Take a document out
@@ -84,7 +80,9 @@ enum Command {
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Completions for a shell, on stdout
-    #[command(after_help = "Example:\n  deskfleet completions bash > ~/.local/share/bash-completion/completions/deskfleet")]
+    #[command(
+        after_help = "Example:\n  deskfleet completions bash > ~/.local/share/bash-completion/completions/deskfleet"
+    )]
     Completions { shell: Shell },
 }
 
@@ -109,8 +107,7 @@ enum ConfigCommand {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  deskfleet config check --config /etc/deskfleet/config.toml")]
 struct CheckArgs {
-    /// The file to check [env: DESKFLEET_CONFIG]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help = "The file to check [env: DESKFLEET_CONFIG]")]
     config: Option<PathBuf>,
 }
 
@@ -127,16 +124,16 @@ fn with_exit_codes(command: clap::Command) -> clap::Command {
 }
 
 impl Cli {
-    pub fn run(self) -> anyhow::Result<Exit> {
+    pub(crate) fn run(self) -> anyhow::Result<Exit> {
         match self.command {
             Some(command) => command.run(),
             None if self.agent => {
                 refuse_foreign(&self.settings, As::Agent)?;
-                super::commands::agent::run(self.settings.settings(As::Agent)?.agent)
+                unlanded(self.settings.settings(As::Agent)?.agent)
             }
             None => {
                 refuse_foreign(&self.settings, As::Controller)?;
-                super::commands::controller::run(self.settings.settings(As::Controller)?.controller)
+                unlanded(self.settings.settings(As::Controller)?.controller)
             }
         }
     }
@@ -146,7 +143,9 @@ fn refuse_foreign(settings: &SettingsFlags<EitherSide>, role: As) -> anyhow::Res
     match (settings.foreign(role), role) {
         (None, _) => Ok(()),
         (Some(flag), As::Controller) => Err(usage(format!("--{flag} is for an agent; add --agent, or leave it out"))),
-        (Some(flag), As::Agent) => Err(usage(format!("--{flag} is for a controller; leave it out, or leave out --agent"))),
+        (Some(flag), As::Agent) => {
+            Err(usage(format!("--{flag} is for a controller; leave it out, or leave out --agent")))
+        }
     }
 }
 
@@ -154,16 +153,11 @@ impl Command {
     fn run(self) -> anyhow::Result<Exit> {
         let done = |()| Exit::Done;
         match self {
-            Self::Controller { settings } => {
-                super::commands::controller::run(settings.settings(As::Controller)?.controller)
-            }
-            Self::Agent(AgentCommand::Run { settings }) => {
-                super::commands::agent::run(settings.settings(As::Agent)?.agent)
-            }
+            Self::Controller { settings } => unlanded(settings.settings(As::Controller)?.controller),
+            Self::Agent(AgentCommand::Run { settings }) => unlanded(settings.settings(As::Agent)?.agent),
             Self::Config(ConfigCommand::Check(args)) => config_check::run(args.config.as_deref()),
             Self::Completions { shell } => completions(shell),
             Self::Lint(args) => lint::run(&args),
-            Self::Try(args) => super::commands::try_out::run(args),
             Self::Apply(args) => wait(super::commands::apply::run(args)),
             Self::Get(args) => wait(documents::get(args)).map(done),
             Self::Delete(args) => wait(documents::delete(args)).map(done),
@@ -188,4 +182,8 @@ fn completions(shell: Shell) -> anyhow::Result<Exit> {
     clap_complete::generate(shell, &mut command(), "deskfleet", &mut script);
     super::output::line(String::from_utf8_lossy(&script).trim_end())?;
     Ok(Exit::Done)
+}
+
+fn unlanded<T>(_: T) -> anyhow::Result<Exit> {
+    Err(usage("controller and agent are not wired in yet"))
 }

@@ -23,7 +23,7 @@ const TRIES_WHEN_BUSY: u32 = 5;
 const LONGEST_PAUSE_S: u64 = 10;
 const PAGE_LIMIT: usize = 500;
 
-pub struct Api {
+pub(crate) struct Api {
     http: reqwest::Client,
     base: HttpsUrl,
     token: Option<String>,
@@ -31,13 +31,13 @@ pub struct Api {
 }
 
 /// An answer twice: as the controller sent it, and as this version understands it.
-pub struct Answer<T> {
-    pub raw: Value,
-    pub value: T,
+pub(crate) struct Answer<T> {
+    pub(crate) raw: Value,
+    pub(crate) value: T,
 }
 
 /// One request to be. Path segments are escaped: a machine's name may hold a slash.
-pub struct Call<'a> {
+pub(crate) struct Call<'a> {
     method: Method,
     path: &'a [&'a str],
     query: Vec<(&'a str, String)>,
@@ -46,42 +46,42 @@ pub struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    pub fn new(method: Method, path: &'a [&'a str]) -> Self {
+    pub(crate) fn new(method: Method, path: &'a [&'a str]) -> Self {
         Self { method, path, query: Vec::new(), headers: Vec::new(), body: None }
     }
 
-    pub fn get(path: &'a [&'a str]) -> Self {
+    pub(crate) fn get(path: &'a [&'a str]) -> Self {
         Self::new(Method::GET, path)
     }
 
-    pub fn post(path: &'a [&'a str]) -> Self {
+    pub(crate) fn post(path: &'a [&'a str]) -> Self {
         Self::new(Method::POST, path)
     }
 
-    pub fn delete(path: &'a [&'a str]) -> Self {
+    pub(crate) fn delete(path: &'a [&'a str]) -> Self {
         Self::new(Method::DELETE, path)
     }
 
-    pub fn query(mut self, name: &'a str, value: impl ToString) -> Self {
+    pub(crate) fn query(mut self, name: &'a str, value: &(impl ToString + ?Sized)) -> Self {
         self.query.push((name, value.to_string()));
         self
     }
 
-    pub fn queries(mut self, pairs: Vec<(&'a str, String)>) -> Self {
+    pub(crate) fn queries(mut self, pairs: Vec<(&'a str, String)>) -> Self {
         self.query.extend(pairs);
         self
     }
 
-    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    pub fn json(self, body: &impl Serialize) -> anyhow::Result<Self> {
+    pub(crate) fn json(self, body: &impl Serialize) -> anyhow::Result<Self> {
         Ok(self.bytes("application/json", serde_json::to_vec(body)?))
     }
 
-    pub fn bytes(mut self, content_type: &str, body: Vec<u8>) -> Self {
+    pub(crate) fn bytes(mut self, content_type: &str, body: Vec<u8>) -> Self {
         self.headers.push(("content-type", content_type.to_owned()));
         self.body = Some(body);
         self
@@ -94,7 +94,7 @@ impl<'a> Call<'a> {
 }
 
 impl Api {
-    pub fn connect(flags: &ConnectionFlags) -> anyhow::Result<Self> {
+    pub(crate) fn connect(flags: &ConnectionFlags) -> anyhow::Result<Self> {
         let connection = Connection::resolve(flags)?;
         if flags.verbose {
             connection.notes.iter().for_each(|note| eprintln!("deskfleet: {note}"));
@@ -147,7 +147,7 @@ impl Api {
     }
 
     /// A good answer with its body still to come, or the controller's problem.
-    pub async fn open(&self, call: &Call<'_>) -> anyhow::Result<Response> {
+    pub(crate) async fn open(&self, call: &Call<'_>) -> anyhow::Result<Response> {
         for attempt in 1.. {
             let response = self.send_once(call).await?;
             let status = response.status();
@@ -164,7 +164,7 @@ impl Api {
         unreachable!("the last try returns")
     }
 
-    pub async fn call<T: DeserializeOwned>(&self, call: Call<'_>) -> anyhow::Result<Answer<T>> {
+    pub(crate) async fn call<T: DeserializeOwned>(&self, call: Call<'_>) -> anyhow::Result<Answer<T>> {
         let bytes = self.bytes(call).await?;
         let odd = |error: serde_json::Error| {
             let message = format!("{} answered what this version does not understand: {error}", self.base);
@@ -175,13 +175,13 @@ impl Api {
         Ok(Answer { raw, value })
     }
 
-    pub async fn bytes(&self, call: Call<'_>) -> anyhow::Result<Vec<u8>> {
+    pub(crate) async fn bytes(&self, call: Call<'_>) -> anyhow::Result<Vec<u8>> {
         let response = self.open(&call).await?;
         Ok(response.bytes().await.map_err(|error| self.unreachable(&error))?.to_vec())
     }
 
     /// Whether there is something at this path.
-    pub async fn exists(&self, path: &[&str]) -> anyhow::Result<bool> {
+    pub(crate) async fn exists(&self, path: &[&str]) -> anyhow::Result<bool> {
         let response = self.send_once(&Call::new(Method::HEAD, path)).await?;
         match response.status() {
             status if status.is_success() => Ok(true),
@@ -192,7 +192,7 @@ impl Api {
     }
 
     /// Follows the pages up to `most` items.
-    pub async fn list<T: DeserializeOwned>(
+    pub(crate) async fn list<T: DeserializeOwned>(
         &self,
         path: &[&str],
         query: Vec<(&str, String)>,
@@ -202,9 +202,9 @@ impl Api {
         let mut cursor: Option<String> = None;
         while list.value.len() < most {
             let limit = PAGE_LIMIT.min(most - list.value.len());
-            let mut call = Call::get(path).queries(query.clone()).query("limit", limit);
+            let mut call = Call::get(path).queries(query.clone()).query("limit", &limit);
             if let Some(cursor) = cursor.take() {
-                call = call.query("cursor", cursor);
+                call = call.query("cursor", &cursor);
             }
             let Answer { raw, value } = self.call::<Page<T>>(call).await?;
             if let (Some(items), Some(all)) = (raw["items"].as_array(), list.raw["items"].as_array_mut()) {

@@ -14,38 +14,50 @@ const MOST_FILE_BYTES: u64 = 1 << 20;
 
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Connection")]
-pub struct ConnectionFlags {
-    /// The controller [env: DESKFLEET_URL] [default: <https://127.0.0.1:8443>]
-    #[arg(long, global = true, value_name = "URL")]
-    pub url: Option<String>,
-    /// File with the API token [env: DESKFLEET_TOKEN with the token itself, or DESKFLEET_TOKEN_FILE]
-    #[arg(long, global = true, value_name = "FILE")]
-    pub token_file: Option<PathBuf>,
-    /// The controller's CA certificate; nothing else is trusted then [env: DESKFLEET_CA]
-    #[arg(long, global = true, value_name = "FILE")]
-    pub ca: Option<PathBuf>,
+pub(crate) struct ConnectionFlags {
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        help = "The controller [env: DESKFLEET_URL] [default: https://127.0.0.1:8443]"
+    )]
+    pub(crate) url: Option<String>,
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help = "File with the API token [env: DESKFLEET_TOKEN_FILE, or DESKFLEET_TOKEN with the token itself]"
+    )]
+    pub(crate) token_file: Option<PathBuf>,
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help = "The controller's CA certificate; nothing else is trusted then [env: DESKFLEET_CA]"
+    )]
+    pub(crate) ca: Option<PathBuf>,
     /// Say on stderr where the address, the token and the CA came from
     #[arg(short, long, global = true)]
-    pub verbose: bool,
+    pub(crate) verbose: bool,
 }
 
 /// A controller to talk to, resolved.
-pub struct Connection {
-    pub base: HttpsUrl,
-    pub token: Option<String>,
+pub(crate) struct Connection {
+    pub(crate) base: HttpsUrl,
+    pub(crate) token: Option<String>,
     /// PEM; the system's roots are trusted where there is none.
-    pub ca: Option<Vec<u8>>,
+    pub(crate) ca: Option<Vec<u8>>,
     /// Where each came from, for `-v` and for errors.
-    pub notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 /// The environment as the client sees it: an empty variable counts as absent.
-pub fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
 impl Connection {
-    pub fn resolve(flags: &ConnectionFlags) -> anyhow::Result<Self> {
+    pub(crate) fn resolve(flags: &ConnectionFlags) -> anyhow::Result<Self> {
         let data_dir = || variable("DESKFLEET_DATA_DIR").map_or_else(default_data_dir, PathBuf::from);
         Self::resolve_with(flags, variable, data_dir)
     }
@@ -176,8 +188,7 @@ mod tests {
     #[test]
     fn a_flag_wins_over_a_variable() {
         let dir = controller_dir();
-        let flags =
-            ConnectionFlags { token_file: Some(dir.path().join("admin.token")), ..ConnectionFlags::default() };
+        let flags = ConnectionFlags { token_file: Some(dir.path().join("admin.token")), ..ConnectionFlags::default() };
         let env = [("DESKFLEET_TOKEN", "dft_env"), ("DESKFLEET_URL", "https://localhost:9")];
         assert_eq!(resolve(&flags, &env, dir.path()).unwrap().token.as_deref(), Some("dft_admin"));
         let without = resolve(&ConnectionFlags::default(), &env, dir.path()).unwrap();
@@ -187,7 +198,8 @@ mod tests {
     #[test]
     fn what_was_named_must_be_there() {
         let dir = tempfile::tempdir().unwrap();
-        for env in [("DESKFLEET_CA", "/absent/ca.pem"), ("DESKFLEET_TOKEN_FILE", "/absent"), ("DESKFLEET_URL", "http://x")]
+        for env in
+            [("DESKFLEET_CA", "/absent/ca.pem"), ("DESKFLEET_TOKEN_FILE", "/absent"), ("DESKFLEET_URL", "http://x")]
         {
             let error = resolve(&ConnectionFlags::default(), &[env], dir.path()).err().unwrap();
             assert_eq!(crate::cli::exit::code(&error), Exit::Usage, "{error}");

@@ -10,6 +10,6 @@ mod problem;
 mod reach;
 mod sse;
 
-pub use api::{Answer, Api, Call};
-pub use connection::{ConnectionFlags, variable};
-pub use sse::{Message, Messages};
+pub(crate) use api::{Answer, Api, Call};
+pub(crate) use connection::{ConnectionFlags, variable};
+pub(crate) use sse::Messages;

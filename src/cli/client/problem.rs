@@ -44,7 +44,9 @@ fn text(problem: &Problem) -> String {
 fn foreign(status: StatusCode, body: &[u8]) -> String {
     let body = String::from_utf8_lossy(body);
     let shown: String = body.trim().chars().take(MOST_SHOWN_CHARS).collect();
-    format!("answered {status}, but not as a deskfleet controller does; is DESKFLEET_URL right?\n{shown}").trim_end().to_owned()
+    format!("answered {status}, but not as a deskfleet controller does; is DESKFLEET_URL right?\n{shown}")
+        .trim_end()
+        .to_owned()
 }
 
 #[cfg(test)]

@@ -47,7 +47,9 @@ fn tls_text(base: &HttpsUrl, pinned: bool, cause: &TlsError) -> String {
              with --public-url or --server-name for this one"
         ),
         TlsError::InvalidCertificate(Cert::Expired | Cert::ExpiredContext { .. } | Cert::NotValidYet) => {
-            format!("the certificate of {base} is not valid now ({cause}); check the clocks of this machine and of the controller")
+            format!(
+                "the certificate of {base} is not valid now ({cause}); check the clocks of this machine and of the controller"
+            )
         }
         TlsError::InvalidMessage(_) => {
             format!("{base} does not speak TLS; is it the controller's port?")

@@ -6,10 +6,10 @@ use super::{Api, Call};
 
 /// One event of a stream. `retry` lines are taken note of by nobody: the caller has a pause of its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Message {
-    pub id: Option<String>,
-    pub event: Option<String>,
-    pub data: String,
+pub(crate) struct Message {
+    pub(crate) id: Option<String>,
+    pub(crate) event: Option<String>,
+    pub(crate) data: String,
 }
 
 /// A longer line is not ours.
@@ -32,7 +32,10 @@ impl Parser {
             let line = String::from_utf8_lossy(&line);
             whole.extend(self.line(line.trim_end_matches(['\r', '\n'])));
         }
-        anyhow::ensure!(self.rest.len() <= MOST_LINE_BYTES, "the event stream has a line of more than {MOST_LINE_BYTES} bytes");
+        anyhow::ensure!(
+            self.rest.len() <= MOST_LINE_BYTES,
+            "the event stream has a line of more than {MOST_LINE_BYTES} bytes"
+        );
         Ok(whole)
     }
 
@@ -61,7 +64,7 @@ impl Parser {
 }
 
 /// A stream of messages that is being read.
-pub struct Messages<'a> {
+pub(crate) struct Messages<'a> {
     api: &'a Api,
     body: futures_util::stream::BoxStream<'static, reqwest::Result<bytes::Bytes>>,
     parser: Parser,
@@ -69,14 +72,14 @@ pub struct Messages<'a> {
 }
 
 impl<'a> Messages<'a> {
-    pub async fn open(api: &'a Api, call: Call<'_>) -> anyhow::Result<Self> {
+    pub(crate) async fn open(api: &'a Api, call: Call<'_>) -> anyhow::Result<Self> {
         let response = api.open(&call.header("accept", "text/event-stream")).await?;
         let body = response.bytes_stream().boxed();
         Ok(Self { api, body, parser: Parser::default(), ready: std::collections::VecDeque::new() })
     }
 
     /// `None` where the controller ended the stream.
-    pub async fn next(&mut self) -> anyhow::Result<Option<Message>> {
+    pub(crate) async fn next(&mut self) -> anyhow::Result<Option<Message>> {
         loop {
             if let Some(message) = self.ready.pop_front() {
                 return Ok(Some(message));

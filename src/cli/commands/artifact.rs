@@ -15,8 +15,10 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  deskfleet artifact get job_… -d evidence\n  deskfleet artifact get job_… failure.webp")]
-pub struct ArtifactArgs {
+#[command(
+    after_help = "Examples:\n  deskfleet artifact get job_… -d evidence\n  deskfleet artifact get job_… failure.webp"
+)]
+pub(crate) struct ArtifactArgs {
     #[command(flatten)]
     connection: ConnectionFlags,
     #[command(subcommand)]
@@ -42,7 +44,7 @@ struct GetArgs {
     directory: PathBuf,
 }
 
-pub async fn run(args: ArtifactArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(args: ArtifactArgs) -> anyhow::Result<()> {
     let api = Api::connect(&args.connection)?;
     let ArtifactAction::Get(args) = args.action;
     let all = api.list::<Artifact>(&["v1", "jobs", &args.job, "artifacts"], Vec::new(), usize::MAX).await?.value;

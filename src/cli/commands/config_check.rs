@@ -7,7 +7,7 @@ use crate::{
     config::{ConfigError, Settings},
 };
 
-pub fn run(config: Option<&Path>) -> anyhow::Result<Exit> {
+pub(crate) fn run(config: Option<&Path>) -> anyhow::Result<Exit> {
     let path = config.map(Path::to_owned).or_else(|| client::variable("DESKFLEET_CONFIG").map(PathBuf::from));
     let mut layers = environment_layers();
     if let Some(path) = &path {
@@ -15,7 +15,8 @@ pub fn run(config: Option<&Path>) -> anyhow::Result<Exit> {
     }
     match Settings::load(&layers) {
         Ok(settings) => {
-            let file = path.map_or_else(|| "no file, defaults and variables".to_owned(), |path| path.display().to_string());
+            let file =
+                path.map_or_else(|| "no file, defaults and variables".to_owned(), |path| path.display().to_string());
             output::line(format!("{file}: good"))?;
             output::line(format!("controller data in {}", settings.controller.data_dir.display()))?;
             output::line(format!("agent data in {}", settings.agent.data_dir.display()))?;

@@ -12,7 +12,7 @@ use crate::{
 
 /// In the order in which documents are applied: what others refer to comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub enum Kind {
+pub(crate) enum Kind {
     #[value(alias = "apps")]
     App,
     #[value(alias = "pools")]
@@ -23,7 +23,7 @@ pub enum Kind {
 
 impl Kind {
     /// As in a route: `/v1/apps`.
-    pub const fn collection(self) -> &'static str {
+    pub(crate) const fn collection(self) -> &'static str {
         match self {
             Self::App => "apps",
             Self::Pool => "pools",
@@ -31,7 +31,7 @@ impl Kind {
         }
     }
 
-    pub const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::App => "app",
             Self::Pool => "pool",
@@ -41,8 +41,10 @@ impl Kind {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  deskfleet get workflow\n  deskfleet get workflow register-patient --version 2 -o json")]
-pub struct GetArgs {
+#[command(
+    after_help = "Examples:\n  deskfleet get workflow\n  deskfleet get workflow register-patient --version 2 -o json"
+)]
+pub(crate) struct GetArgs {
     #[arg(value_enum)]
     kind: Kind,
     /// All of the kind unless given
@@ -58,7 +60,7 @@ pub struct GetArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  deskfleet delete workflow register-patient")]
-pub struct DeleteArgs {
+pub(crate) struct DeleteArgs {
     #[arg(value_enum)]
     kind: Kind,
     name: String,
@@ -66,7 +68,7 @@ pub struct DeleteArgs {
     connection: ConnectionFlags,
 }
 
-pub async fn get(args: GetArgs) -> anyhow::Result<()> {
+pub(crate) async fn get(args: GetArgs) -> anyhow::Result<()> {
     let api = Api::connect(&args.connection)?;
     let collection = args.kind.collection();
     let Some(name) = &args.name else {
@@ -110,7 +112,7 @@ async fn list(api: &Api, kind: Kind, format: OutputFlag) -> anyhow::Result<()> {
     output::table(["name", "version", "created", "by", "state"], answer.value.iter().map(row))
 }
 
-pub async fn delete(args: DeleteArgs) -> anyhow::Result<()> {
+pub(crate) async fn delete(args: DeleteArgs) -> anyhow::Result<()> {
     let api = Api::connect(&args.connection)?;
     api.bytes(Call::delete(&["v1", args.kind.collection(), &args.name])).await?;
     output::line(format!("{} {} deleted", args.kind.word(), output::clean(&args.name)))

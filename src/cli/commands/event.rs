@@ -14,8 +14,10 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  deskfleet event tail --type job.\n  deskfleet event tail --after 0 -o json | jq .subject")]
-pub struct EventArgs {
+#[command(
+    after_help = "Examples:\n  deskfleet event tail --type job.\n  deskfleet event tail --after 0 -o json | jq .subject"
+)]
+pub(crate) struct EventArgs {
     #[command(flatten)]
     connection: ConnectionFlags,
     #[command(subcommand)]
@@ -43,7 +45,7 @@ struct TailArgs {
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
-pub async fn run(args: EventArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(args: EventArgs) -> anyhow::Result<()> {
     let api = Api::connect(&args.connection)?;
     let EventAction::Tail(args) = args.action;
     let mut after = match args.after {
@@ -69,13 +71,13 @@ pub async fn run(args: EventArgs) -> anyhow::Result<()> {
 
 /// The number of the newest event, to begin after it.
 async fn newest(api: &Api) -> anyhow::Result<u64> {
-    let call = Call::get(&["v1", "events"]).query("order", "desc").query("limit", 1);
+    let call = Call::get(&["v1", "events"]).query("order", "desc").query("limit", &1);
     let page = api.call::<Page<Event>>(call).await?.value;
     Ok(page.items.first().map_or(0, |event| event.seq))
 }
 
 async fn follow(api: &Api, args: &TailArgs, after: &mut u64, connected: &mut bool) -> anyhow::Result<()> {
-    let mut call = Call::get(&["v1", "events"]).query("after", *after).header("last-event-id", after.to_string());
+    let mut call = Call::get(&["v1", "events"]).query("after", after).header("last-event-id", after.to_string());
     if let Some(kind) = &args.kind {
         call = call.query("type", kind);
     }
@@ -91,10 +93,10 @@ async fn follow(api: &Api, args: &TailArgs, after: &mut u64, connected: &mut boo
 }
 
 fn print(event: &Event, raw: &str, format: OutputFlag) -> anyhow::Result<()> {
+    const DATA_CHARS: usize = 160;
     if format.is_json() {
         return output::line(raw);
     }
-    const DATA_CHARS: usize = 160;
     let data = output::clean(&output::short_json(&event.data, DATA_CHARS));
     let subject = output::clean(&event.subject);
     output::line(format!("{:>8}  {}  {:<24}  {subject}  {data}", event.seq, output::moment(event.at), event.kind))

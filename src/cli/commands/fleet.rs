@@ -18,9 +18,11 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  deskfleet fleet\n  deskfleet fleet pause --reason \"network work until 18:00\"\n  \
-    deskfleet fleet resume")]
-pub struct FleetArgs {
+#[command(
+    after_help = "Examples:\n  deskfleet fleet\n  deskfleet fleet pause --reason \"network work until 18:00\"\n  \
+    deskfleet fleet resume"
+)]
+pub(crate) struct FleetArgs {
     #[command(flatten)]
     connection: ConnectionFlags,
     #[command(flatten)]
@@ -40,7 +42,7 @@ enum FleetAction {
     Resume,
 }
 
-pub async fn run(args: FleetArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(args: FleetArgs) -> anyhow::Result<()> {
     let api = Api::connect(&args.connection)?;
     match args.action {
         None => {
@@ -49,16 +51,16 @@ pub async fn run(args: FleetArgs) -> anyhow::Result<()> {
         }
         Some(FleetAction::Pause { reason }) => {
             let call = Call::post(&["v1", "fleet", "pause"]).json(&PauseRequest { reason })?;
-            report(&args.output, &api.call::<Value>(call).await?.raw, "paused: no machine gets a new job")
+            report(args.output, &api.call::<Value>(call).await?.raw, "paused: no machine gets a new job")
         }
         Some(FleetAction::Resume) => {
             let call = Call::post(&["v1", "fleet", "resume"]);
-            report(&args.output, &api.call::<Value>(call).await?.raw, "resumed")
+            report(args.output, &api.call::<Value>(call).await?.raw, "resumed")
         }
     }
 }
 
-fn report(format: &OutputFlag, raw: &Value, text: &str) -> anyhow::Result<()> {
+fn report(format: OutputFlag, raw: &Value, text: &str) -> anyhow::Result<()> {
     if format.is_json() { output::json(raw) } else { output::line(text) }
 }
 
@@ -73,12 +75,7 @@ fn show(summary: &FleetSummary) -> anyhow::Result<()> {
         ("oldest queued", oldest(summary.oldest_queued_ms)),
     ])?;
     let row = |kind: &str, (name, group): (&crate::ids::Name, &GroupSummary)| {
-        [
-            format!("{kind} {name}"),
-            counts(&group.machines),
-            counts(&group.jobs),
-            oldest(group.oldest_queued_ms),
-        ]
+        [format!("{kind} {name}"), counts(&group.machines), counts(&group.jobs), oldest(group.oldest_queued_ms)]
     };
     let rows = summary.pools.iter().map(|entry| row("pool", entry));
     let rows = rows.chain(summary.teams.iter().map(|entry| row("team", entry)));
@@ -87,7 +84,7 @@ fn show(summary: &FleetSummary) -> anyhow::Result<()> {
 }
 
 /// `queued 3, running 2`, without what is zero.
-pub fn counts<K: Serialize, N: ToString + PartialEq + From<u8>>(counts: &BTreeMap<K, N>) -> String {
+pub(crate) fn counts<K: Serialize, N: ToString + PartialEq + From<u8>>(counts: &BTreeMap<K, N>) -> String {
     let shown = counts.iter().filter(|(_, count)| **count != N::from(0));
     let texts: Vec<String> = shown.map(|(key, count)| format!("{} {}", output::word(key), count.to_string())).collect();
     if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }

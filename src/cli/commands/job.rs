@@ -20,7 +20,7 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  deskfleet job submit register-patient --set mrn=0042 --wait\n  \
     deskfleet job list --state blocked,needs_review\n  deskfleet job watch job_…")]
-pub struct JobArgs {
+pub(crate) struct JobArgs {
     #[command(flatten)]
     connection: ConnectionFlags,
     #[command(subcommand)]
@@ -32,7 +32,7 @@ enum JobAction {
     /// Ask for one run of a workflow
     Submit(Box<SubmitArgs>),
     /// Jobs, newest first
-    List(ListArgs),
+    List(Box<ListArgs>),
     /// One job with its attempts, failure and pictures
     Show {
         id: String,
@@ -65,11 +65,11 @@ struct WatchArgs {
     output: OutputFlag,
 }
 
-pub async fn run(args: JobArgs) -> anyhow::Result<Exit> {
+pub(crate) async fn run(args: JobArgs) -> anyhow::Result<Exit> {
     let api = Api::connect(&args.connection)?;
     match args.action {
         JobAction::Submit(args) => job_submit::run(&api, *args).await,
-        JobAction::List(args) => job_list::run(&api, args).await.map(|()| Exit::Done),
+        JobAction::List(args) => job_list::run(&api, *args).await.map(|()| Exit::Done),
         JobAction::Show { id, output } => job_show::run(&api, &id, output).await.map(|()| Exit::Done),
         JobAction::Watch(args) => {
             let timeout = watch::timeout(args.timeout.as_deref())?;

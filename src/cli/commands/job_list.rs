@@ -14,7 +14,7 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  deskfleet job list --state blocked,needs_review\n  \
     deskfleet job list --workflow register-patient --label ticket=4711 --since 2026-12-01T06:00:00Z")]
-pub struct ListArgs {
+pub(crate) struct ListArgs {
     /// Several with commas, as with the other filters
     #[arg(long)]
     state: Option<String>,
@@ -48,7 +48,7 @@ pub struct ListArgs {
     output: OutputFlag,
 }
 
-pub async fn run(api: &Api, args: ListArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(api: &Api, args: ListArgs) -> anyhow::Result<()> {
     let labels = labels(&args.label)?;
     let filters = [
         ("state", args.state),
@@ -88,7 +88,7 @@ fn labels(pairs: &[String]) -> anyhow::Result<Vec<(String, String)>> {
     pairs.iter().map(pair).collect()
 }
 
-pub fn row(job: &Job) -> [String; 8] {
+pub(crate) fn row(job: &Job) -> [String; 8] {
     const RESULT_CHARS: usize = 60;
     let result = match (&job.failure, &job.output, &job.blocked_reason) {
         (_, _, Some(reason)) => reason.clone(),

@@ -9,7 +9,7 @@ use crate::{
     wire::job::{Artifact, Attempt, Job},
 };
 
-pub async fn run(api: &Api, id: &str, format: OutputFlag) -> anyhow::Result<()> {
+pub(crate) async fn run(api: &Api, id: &str, format: OutputFlag) -> anyhow::Result<()> {
     let answer = api.call::<Job>(Call::get(&["v1", "jobs", id])).await?;
     if format.is_json() {
         return output::json(&answer.raw);
@@ -42,7 +42,7 @@ fn head(job: &Job) -> anyhow::Result<()> {
         ("blocked", output::optional(job.blocked_reason.as_ref())),
         ("place", output::optional(job.queue_position)),
         ("machine", output::optional(job.machine.as_ref())),
-        ("pool", job.pool.to_string()),
+        ("pool", output::optional(job.pool.as_ref())),
         ("require", pairs(&job.require)),
         ("labels", pairs(&job.labels)),
         ("team", job.team.to_string()),

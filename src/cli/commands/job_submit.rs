@@ -25,7 +25,7 @@ const MOST_FILE_BYTES: u64 = 4 << 30;
 #[command(after_help = "Examples:\n  deskfleet job submit register-patient --input patient.json --wait\n  \
     deskfleet job submit register-patient --set mrn=0042 --set name=Doe --watch\n  \
     deskfleet job submit scan --file referral.pdf=./r.pdf --deadline 2h --priority 10")]
-pub struct SubmitArgs {
+pub(crate) struct SubmitArgs {
     workflow: String,
     /// JSON object: a file, - for stdin, or the object itself
     #[arg(long, value_name = "FILE|-|{…}")]
@@ -74,7 +74,7 @@ pub struct SubmitArgs {
     output: OutputFlag,
 }
 
-pub async fn run(api: &Api, args: SubmitArgs) -> anyhow::Result<Exit> {
+pub(crate) async fn run(api: &Api, args: SubmitArgs) -> anyhow::Result<Exit> {
     let timeout: Option<Duration> = watch::timeout(args.timeout.as_deref())?;
     let (wait, watch, format) = (args.wait, args.watch, args.output);
     let files = pairs("--file", &args.files)?;
@@ -133,15 +133,16 @@ fn pairs(flag: &str, texts: &[String]) -> anyhow::Result<BTreeMap<String, String
 }
 
 /// The object of `--input`, with `--set` over it.
-pub fn input(source: Option<&str>, properties: &[String]) -> anyhow::Result<Value> {
+pub(crate) fn input(source: Option<&str>, properties: &[String]) -> anyhow::Result<Value> {
     let text = match source {
         None => "{}".to_owned(),
         Some(text) if text.trim_start().starts_with('{') => text.to_owned(),
         Some(path) => String::from_utf8(files::read(path, MOST_INPUT_BYTES)?)
             .map_err(|_| usage(format!("--input {path}: this is not UTF-8 text")))?,
     };
-    let value: Value = serde_json::from_str(&text)
-        .map_err(|error| usage(format!("--input: this is not JSON: {error}; write an object such as {{\"mrn\": \"0042\"}}")))?;
+    let value: Value = serde_json::from_str(&text).map_err(|error| {
+        usage(format!("--input: this is not JSON: {error}; write an object such as {{\"mrn\": \"0042\"}}"))
+    })?;
     let Value::Object(mut object) = value else {
         return Err(usage("--input: the input must be a JSON object, such as {\"mrn\": \"0042\"}"));
     };
@@ -160,7 +161,7 @@ fn set(object: &mut Map<String, Value>, properties: &[String]) -> anyhow::Result
 }
 
 /// Stores bytes under their digest unless they are there already.
-pub async fn upload(api: &Api, bytes: Vec<u8>) -> anyhow::Result<Digest> {
+pub(crate) async fn upload(api: &Api, bytes: Vec<u8>) -> anyhow::Result<Digest> {
     let digest = Digest::of(&bytes);
     let name = digest.to_string();
     let path = ["v1", "blobs", name.as_str()];
@@ -170,9 +171,9 @@ pub async fn upload(api: &Api, bytes: Vec<u8>) -> anyhow::Result<Digest> {
     Ok(digest)
 }
 
-pub fn random_key() -> anyhow::Result<String> {
+pub(crate) fn random_key() -> anyhow::Result<String> {
     let mut bytes = [0_u8; 16];
-    getrandom::fill(&mut bytes)?;
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
     Ok(hex::encode(bytes))
 }
 
@@ -184,7 +185,8 @@ mod tests {
 
     #[test]
     fn properties_are_json_where_they_read_as_such() {
-        let properties = ["mrn=0042", "count=3", "name=Doe", "tags=[1,2]", "quoted=\"12\"", "empty="].map(str::to_owned);
+        let properties =
+            ["mrn=0042", "count=3", "name=Doe", "tags=[1,2]", "quoted=\"12\"", "empty="].map(str::to_owned);
         let value = input(Some(r#"{"count": 1, "kept": true}"#), &properties).unwrap();
         let expected = json!({"mrn": "0042", "count": 3, "name": "Doe", "tags": [1, 2], "quoted": "12", "empty": "", "kept": true});
         assert_eq!(value, expected);

@@ -12,9 +12,11 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  deskfleet join-token create --pool clinic --uses 20 --expires-in 2h > join.token\n  \
-    deskfleet --agent --controller https://fleet.example.org:8443 --join-token-file join.token")]
-pub struct JoinTokenArgs {
+#[command(
+    after_help = "Examples:\n  deskfleet join-token create --pool clinic --uses 20 --expires-in 2h > join.token\n  \
+    deskfleet --agent --controller https://fleet.example.org:8443 --join-token-file join.token"
+)]
+pub(crate) struct JoinTokenArgs {
     #[command(flatten)]
     connection: ConnectionFlags,
     #[command(subcommand)]
@@ -49,7 +51,7 @@ struct CreateArgs {
     output: OutputFlag,
 }
 
-pub async fn run(args: JoinTokenArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(args: JoinTokenArgs) -> anyhow::Result<()> {
     let api = Api::connect(&args.connection)?;
     match args.action {
         JoinTokenAction::Create(args) => create(&api, args).await,

@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  deskfleet machine list --pool clinic --status idle\n  \
     deskfleet machine drain vm-07 --reason \"new graphics driver\"\n  deskfleet machine screenshot vm-07 --fresh -o now.png")]
-pub struct MachineArgs {
+pub(crate) struct MachineArgs {
     #[command(flatten)]
     connection: ConnectionFlags,
     #[command(subcommand)]
@@ -93,7 +93,7 @@ struct ScreenshotArgs {
     output: Option<PathBuf>,
 }
 
-pub async fn run(args: MachineArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(args: MachineArgs) -> anyhow::Result<()> {
     let api = Api::connect(&args.connection)?;
     match args.action {
         MachineAction::List(args) => list(&api, args).await,
@@ -128,10 +128,7 @@ async fn list(api: &Api, args: ListArgs) -> anyhow::Result<()> {
             machine.last_seen.map(output::moment).unwrap_or_default(),
         ]
     };
-    output::table(
-        ["name", "pool", "status", "mode", "readiness", "job", "last seen"],
-        answer.value.iter().map(row),
-    )
+    output::table(["name", "pool", "status", "mode", "readiness", "job", "last seen"], answer.value.iter().map(row))
 }
 
 fn ready_text(readiness: &Readiness) -> String {
@@ -192,7 +189,7 @@ async fn screenshot(api: &Api, args: ScreenshotArgs) -> anyhow::Result<()> {
     let path = ["v1", "machines", args.name.as_str(), "screenshot"];
     let mut call = Call::get(&path);
     if args.fresh {
-        call = call.query("fresh", true);
+        call = call.query("fresh", &true);
     }
     let response = api.open(&call).await?;
     let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -2,16 +2,19 @@
 //!
 //! It must not know how the controller decides or keeps anything: client commands speak to it over HTTPS alone.
 
-pub mod artifact;
-pub mod batch;
-pub mod documents;
-pub mod event;
-pub mod fleet;
-pub mod job;
-pub mod job_list;
-pub mod job_show;
-pub mod job_submit;
-pub mod join_token;
-pub mod machine;
-pub mod token;
-pub mod watch;
+pub(crate) mod apply;
+pub(crate) mod artifact;
+pub(crate) mod batch;
+pub(crate) mod config_check;
+pub(crate) mod documents;
+pub(crate) mod event;
+pub(crate) mod fleet;
+pub(crate) mod job;
+pub(crate) mod job_list;
+pub(crate) mod job_show;
+pub(crate) mod job_submit;
+pub(crate) mod join_token;
+pub(crate) mod lint;
+pub(crate) mod machine;
+pub(crate) mod token;
+pub(crate) mod watch;

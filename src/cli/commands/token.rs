@@ -12,9 +12,11 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  deskfleet token create --name ci --role submitter --expires-in 90d > ci.token\n  \
-    deskfleet token list\n  deskfleet token revoke tok_…")]
-pub struct TokenArgs {
+#[command(
+    after_help = "Examples:\n  deskfleet token create --name ci --role submitter --expires-in 90d > ci.token\n  \
+    deskfleet token list\n  deskfleet token revoke tok_…"
+)]
+pub(crate) struct TokenArgs {
     #[command(flatten)]
     connection: ConnectionFlags,
     #[command(subcommand)]
@@ -69,7 +71,7 @@ impl From<RoleName> for Role {
     }
 }
 
-pub async fn run(args: TokenArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(args: TokenArgs) -> anyhow::Result<()> {
     let api = Api::connect(&args.connection)?;
     match args.action {
         TokenAction::Create(args) => create(&api, args).await,

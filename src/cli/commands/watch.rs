@@ -24,7 +24,7 @@ const STEP_PERIOD: Duration = Duration::from_millis(700);
 const WAIT_PERIOD: Duration = Duration::from_secs(30);
 
 /// Prints steps: a line for each that ended, and on a terminal the one that is under way.
-pub struct StepPrinter {
+pub(crate) struct StepPrinter {
     terminal: bool,
     /// A line without its end stands on the terminal.
     open: bool,
@@ -35,11 +35,16 @@ pub struct StepPrinter {
 }
 
 impl StepPrinter {
-    pub fn new() -> Self {
-        Self { terminal: std::io::stderr().is_terminal(), open: false, seen: BTreeSet::new(), complete: BTreeSet::new() }
+    pub(crate) fn new() -> Self {
+        Self {
+            terminal: std::io::stderr().is_terminal(),
+            open: false,
+            seen: BTreeSet::new(),
+            complete: BTreeSet::new(),
+        }
     }
 
-    pub fn step(&mut self, attempt: u32, report: &StepReport) {
+    pub(crate) fn step(&mut self, attempt: u32, report: &StepReport) {
         let ended = report.state != StepState::Started;
         if !self.seen.insert((attempt, report.number, ended)) {
             return;
@@ -59,12 +64,12 @@ impl StepPrinter {
         }
     }
 
-    pub fn remark(&mut self, text: impl AsRef<str>) {
+    pub(crate) fn remark(&mut self, text: impl AsRef<str>) {
         self.clear();
         output::remark(text);
     }
 
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         if std::mem::take(&mut self.open) {
             let _ = write!(std::io::stderr().lock(), "\r\u{1b}[K");
         }
@@ -82,7 +87,8 @@ fn step_line(report: &StepReport) -> String {
     let took = output::took(Some(report.started_at), report.finished_at);
     let targets: Vec<String> = report.finds.iter().map(find_text).collect();
     let targets = if targets.is_empty() { String::new() } else { format!("  {}", targets.join(", ")) };
-    let error = report.error.as_ref().map(|error| format!("\n    {}", output::clean(&error.message))).unwrap_or_default();
+    let error =
+        report.error.as_ref().map(|error| format!("\n    {}", output::clean(&error.message))).unwrap_or_default();
     let head = output::clean(&format!("{mark} {:<18} {:<12}{label}", report.path, report.action));
     format!("{} {took}{}{error}", head.trim_end(), output::clean(&targets))
 }
@@ -97,13 +103,13 @@ fn find_text(find: &crate::wire::step::Find) -> String {
 
 /// What to show on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Show {
+pub(crate) enum Show {
     Steps,
     Nothing,
 }
 
 /// Until the job is settled, blocked or waiting, or `timeout` is over: then the job as it is.
-pub async fn job(api: &Api, id: &str, show: Show, timeout: Option<Duration>) -> anyhow::Result<Answer<Job>> {
+pub(crate) async fn job(api: &Api, id: &str, show: Show, timeout: Option<Duration>) -> anyhow::Result<Answer<Job>> {
     let clock = Clock::System;
     let start = clock.now().mono;
     let mut printer = StepPrinter::new();
@@ -138,7 +144,8 @@ async fn fetch(api: &Api, id: &str, wait: Duration) -> anyhow::Result<Answer<Job
     let mut call = Call::get(&path);
     if !wait.is_zero() {
         // Whole milliseconds, as the query takes them.
-        call = call.query("wait", format_duration(Duration::from_millis(crate::time::duration_ms(wait).max(1))));
+        let whole = Duration::from_millis(crate::time::duration_ms(wait).max(1));
+        call = call.query("wait", &format_duration(whole));
     }
     api.call(call).await
 }
@@ -153,7 +160,9 @@ async fn steps(api: &Api, job: &Job, printer: &mut StepPrinter) -> anyhow::Resul
         let path = ["v1", "jobs", &job.id.to_string(), "steps"];
         let query = vec![("attempt", attempt.number.to_string())];
         let reports = api.list::<StepReport>(&path, query, usize::MAX).await?.value;
-        reports.iter().for_each(|report| printer.step(attempt.number, report));
+        for report in &reports {
+            printer.step(attempt.number, report);
+        }
         if attempt.outcome.is_some() {
             printer.complete.insert(attempt.number);
         }
@@ -161,7 +170,7 @@ async fn steps(api: &Api, job: &Job, printer: &mut StepPrinter) -> anyhow::Resul
     Ok(())
 }
 
-pub fn state_line(job: &Job) -> String {
+pub(crate) fn state_line(job: &Job) -> String {
     let machine = job.machine.as_ref().map(|machine| format!(" on {machine}")).unwrap_or_default();
     let detail = match job.state {
         JobState::Queued => job.queue_position.map(|place| format!(", place {place}")).unwrap_or_default(),
@@ -174,7 +183,7 @@ pub fn state_line(job: &Job) -> String {
 }
 
 /// Prints the result on stdout, what is to be said on stderr, and gives the exit code.
-pub fn conclude(answer: &Answer<Job>, json: bool) -> anyhow::Result<Exit> {
+pub(crate) fn conclude(answer: &Answer<Job>, json: bool) -> anyhow::Result<Exit> {
     let job = &answer.value;
     if json {
         output::json(&answer.raw)?;
@@ -190,7 +199,7 @@ pub fn conclude(answer: &Answer<Job>, json: bool) -> anyhow::Result<Exit> {
     Ok(exit_of(job.state))
 }
 
-pub const fn exit_of(state: JobState) -> Exit {
+pub(crate) const fn exit_of(state: JobState) -> Exit {
     match state {
         JobState::Succeeded => Exit::Done,
         JobState::Failed | JobState::Cancelled | JobState::NeedsReview => Exit::Unsuccessful,
@@ -210,19 +219,20 @@ fn end_line(job: &Job) -> String {
     format!("{} {}{machine}{took}", job.id, output::word(&job.state))
 }
 
-pub fn failure_text(failure: &Failure) -> String {
+pub(crate) fn failure_text(failure: &Failure) -> String {
+    use std::fmt::Write as _;
     let mut text = format!("{}: {}", output::word(&failure.category), failure.message);
     if let Some(step) = &failure.step {
-        text.push_str(&format!("\n  step {} ({})", step.path, step.action));
+        let _ = write!(text, "\n  step {} ({})", step.path, step.action);
     }
     for artifact in &failure.artifacts {
-        text.push_str(&format!("\n  picture {} of attempt {}", artifact.name, artifact.attempt));
+        let _ = write!(text, "\n  picture {} of attempt {}", artifact.name, artifact.attempt);
     }
     text.lines().map(output::clean).collect::<Vec<_>>().join("\n")
 }
 
 /// Reads `--timeout`.
-pub fn timeout(text: Option<&str>) -> anyhow::Result<Option<Duration>> {
+pub(crate) fn timeout(text: Option<&str>) -> anyhow::Result<Option<Duration>> {
     let parsed = text.map(crate::time::parse_duration).transpose();
     parsed.map_err(|error| Stop::new(Exit::Usage, format!("--timeout: {error}")).into())
 }
