@@ -16,6 +16,8 @@ mod json;
 pub mod limits;
 mod lint;
 mod markup;
+#[cfg(test)]
+mod meaning;
 mod model;
 mod node;
 mod read;

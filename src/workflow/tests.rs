@@ -27,8 +27,8 @@ fn good_documents_are_read_whole() {
     assert_eq!(workflow.steps_total(), 33);
     assert_eq!(workflow.retry.attempts, 3);
     assert_eq!(workflow.input.sensitive(), ["/name"]);
-    let inner: Vec<&str> = workflow.steps[29].inner().map(|step| step.path.as_str()).collect();
-    assert_eq!(inner, ["steps/29/then/0", "steps/29/else/0"]);
+    let inner: Vec<&str> = workflow.steps[28].inner().map(|step| step.path.as_str()).collect();
+    assert_eq!(inner, ["steps/28/then/0", "steps/28/else/0"]);
     let pool = read(POOL);
     assert_eq!(pool.as_pool().and_then(|pool| pool.display).map(|display| display.width), Some(1280));
 }
@@ -55,4 +55,37 @@ fn a_document_whose_images_are_missing_does_not_travel() {
     let faults = document.with_digests(&BTreeMap::new()).expect_err("no digest at all");
     assert_eq!(faults.len(), document.images().len());
     assert!(faults[0].detail.contains("is missing") && faults[0].line > 0);
+}
+
+/// Lints one bad document of the fixtures and holds the findings against `NAME.snap` beside it.
+macro_rules! bad {
+    ($($test:ident: $file:literal),* $(,)?) => {$(
+        #[test]
+        fn $test() {
+            let bytes = include_bytes!(concat!("../../tests/fixtures/documents/bad/", $file));
+            let file = FileSource { name: $file, bytes };
+            let found = lint_set(&[file], &|_, image| image.as_str() != "missing.png");
+            let report: String = found.iter().map(|finding| format!("{finding}\n    at {:?}\n", finding.pointer)).collect();
+            insta::with_settings!({
+                snapshot_path => "../../tests/fixtures/documents/bad",
+                prepend_module_to_snapshot => false,
+                omit_expression => true,
+            }, { insta::assert_snapshot!($file, report) });
+        }
+    )*};
+}
+
+bad! {
+    unknown_keys_name_the_nearest_right_one: "unknown-keys.yaml",
+    what_is_not_available_is_refused_by_name: "not-available.yaml",
+    targets_say_what_they_need: "targets.yaml",
+    steps_say_what_they_need: "steps.yaml",
+    templates_are_compiled_and_their_names_known: "templates.yaml",
+    templates_without_quotes_are_told: "unquoted.yaml",
+    schemas_hide_nothing: "schema.yaml",
+    apps_and_pools_say_what_they_need: "app.yaml",
+    documents_are_held_against_one_another: "across.yaml",
+    tabs_and_keys_that_stand_twice_are_told: "tabs.yaml",
+    json_has_places_too: "pool.json",
+    an_empty_file_is_doubtful: "empty.yaml",
 }
