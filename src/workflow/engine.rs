@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::OnceLock;
 
-use minijinja::value::ValueKind;
 use minijinja::syntax::SyntaxConfig;
+use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as EngineValue};
 use serde_json::Value;
 

@@ -202,7 +202,10 @@ fn what_does_not_compile_is_told_when_it_is_read() {
         let error = Template::new(written).expect_err(written).to_string();
         assert!(error.contains(told), "{written}: {error}");
     }
-    assert!(Template::new("{{ 'a ~ b | c' }} {{ \"it's ~\" }} {# a | nothing ~ #} {% raw %}{{ x | y }}{% endraw %}").is_ok());
+    assert!(
+        Template::new("{{ 'a ~ b | c' }} {{ \"it's ~\" }} {# a | nothing ~ #} {% raw %}{{ x | y }}{% endraw %}")
+            .is_ok()
+    );
 }
 
 #[test]
@@ -225,7 +228,15 @@ fn no_template_runs_for_long_or_yields_too_much() {
 fn errors_name_the_template_and_never_a_value() {
     let mut scope = scope();
     scope.set_var("secret", json!("hunter2"));
-    for written in ["{{ vars.secret + 1 }}", "{{ vars.secret | number }}", "{{ vars.secret | int }}", "{{ vars.secret | date }}", "{{ vars.secret() }}", "{{ vars.secret.x }}", "{{ -vars.secret }}"] {
+    for written in [
+        "{{ vars.secret + 1 }}",
+        "{{ vars.secret | number }}",
+        "{{ vars.secret | int }}",
+        "{{ vars.secret | date }}",
+        "{{ vars.secret() }}",
+        "{{ vars.secret.x }}",
+        "{{ -vars.secret }}",
+    ] {
         let error = template(written).evaluate(&scope).expect_err(written).to_string();
         assert!(!error.contains("hunter2") && error.contains("vars.secret"), "{written}: {error}");
     }
