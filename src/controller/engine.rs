@@ -173,7 +173,9 @@ impl Engine {
             }
             respond(answer.map(|reply| self.fleet.refresh(reply)), &self.fleet, now);
         }
-        looks.into_iter().for_each(|look| look(&self.fleet, now));
+        for look in looks {
+            look(&self.fleet, now);
+        }
         self.shared.counters.commands.fetch_add(commands + asked, Relaxed);
         self.wake(&events);
         Ok(())
@@ -204,7 +206,9 @@ impl Engine {
 
     fn wake(&self, events: &[Event]) {
         let mut wakes = Wakes::default();
-        events.iter().for_each(|event| event.wakes(&mut wakes));
+        for event in events {
+            event.wakes(&mut wakes);
+        }
         let progressed = events.iter().filter_map(|event| event.subjects().job).map(Key::Progress);
         self.shared.waiters.wake(wakes.iter().filter_map(Key::of).chain(progressed));
         if events.iter().any(changes_apps) {
@@ -235,7 +239,9 @@ impl Engine {
         for (respond, _) in answers {
             respond(Err(ExecuteError::StorageFull), &self.fleet, now);
         }
-        looks.into_iter().for_each(|look| look(&self.fleet, now));
+        for look in looks {
+            look(&self.fleet, now);
+        }
         self.shared.reloads.send_modify(|reloads| *reloads += 1);
         Ok(())
     }

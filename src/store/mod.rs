@@ -18,6 +18,8 @@ mod migrations;
 mod page;
 mod record;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
