@@ -136,6 +136,12 @@ impl Engine {
             batch.events.extend(self.fleet.handle(now, Command::Tick, &Found::default()).events);
         }
         batch.events.extend(self.fleet.place(now));
+        // What settled in this batch is in memory until its rows are taken.
+        for (_, answer) in &mut batch.answers {
+            if let Ok(reply) = answer {
+                *reply = self.fleet.refresh(std::mem::replace(reply, Reply::Done));
+            }
+        }
         Ok(batch)
     }
 
@@ -171,7 +177,7 @@ impl Engine {
             if matches!(answer, Err(ExecuteError::Refused(_))) {
                 self.shared.counters.refusals.fetch_add(1, Relaxed);
             }
-            respond(answer.map(|reply| self.fleet.refresh(reply)), &self.fleet, now);
+            respond(answer, &self.fleet, now);
         }
         for look in looks {
             look(&self.fleet, now);
