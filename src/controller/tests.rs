@@ -69,7 +69,10 @@ fn open(
     settings: &Settings,
 ) -> (Controller, Handle, mpsc::Receiver<String>) {
     let (told, fatal) = mpsc::channel();
-    let on_fatal = Box::new(move |why: &str| drop(told.send(why.to_owned())));
+    let on_fatal = Box::new(move |why: &str| {
+        eprintln!("fatal: {why}");
+        drop(told.send(why.to_owned()));
+    });
     let clock = Clock::Manual(clock.clone());
     let (controller, handle) = start_with(dir.path(), settings.clone(), clock, disk.opener(), on_fatal).unwrap();
     (controller, handle, fatal)

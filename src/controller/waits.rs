@@ -105,10 +105,13 @@ impl Handle {
             if enough(&found) {
                 return Ok(found);
             }
-            tokio::select! {
-                () = waiter.woken() => {}
-                () = &mut over => return read().await,
-                _ = closing.wait_for(|closing| *closing) => return read().await,
+            let woken = tokio::select! {
+                () = waiter.woken() => true,
+                () = &mut over => false,
+                _ = closing.wait_for(|closing| *closing) => false,
+            };
+            if !woken {
+                return read().await;
             }
         }
     }
