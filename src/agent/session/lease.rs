@@ -48,9 +48,9 @@ enum Phase {
     },
     /// It is another's, and what runs is being stopped.
     Lost,
-    /// Nothing runs any more; what is left is to be told.
-    Ending,
-    /// Lost, and nothing runs any more.
+    /// Nothing runs any more; what is left is to be told. `lost`: as evidence only.
+    Ending { lost: bool },
+    /// Nothing is left to be told either.
     Over,
 }
 
@@ -58,7 +58,7 @@ impl Lease {
     pub(super) fn offered(offer: Offer, stopping: bool) -> Self {
         let (phase, first) = if stopping {
             let reason = "the agent is stopping".to_owned();
-            (Phase::Ending, ReportBody::Decline { reason, artifacts: Vec::new() })
+            (Phase::Ending { lost: false }, ReportBody::Decline { reason, artifacts: Vec::new() })
         } else {
             (Phase::Offered, ReportBody::Accept)
         };
@@ -76,7 +76,8 @@ impl Lease {
 
     /// The lease as polls tell of it: from the moment it is accepted until its end is answered.
     pub(super) fn held(&self) -> Option<Held> {
-        let held = !matches!(self.phase, Phase::Lost | Phase::Over) && self.renewed_at.is_some();
+        let gone = matches!(self.phase, Phase::Lost | Phase::Ending { lost: true } | Phase::Over);
+        let held = !gone && self.renewed_at.is_some();
         held.then_some(Held { attempt: self.offer.attempt, epoch: self.offer.epoch })
     }
 
@@ -115,7 +116,10 @@ impl Lease {
         let touches = self.touches();
         self.phase = match self.phase {
             Phase::Preparing | Phase::Prepared | Phase::Executing | Phase::Lapsed { .. } | Phase::Lost => Phase::Lost,
-            Phase::Offered | Phase::Ending | Phase::Over => Phase::Over,
+            Phase::Ending { .. } if self.outbox.is_waiting_for_answer() || self.outbox.has_more() => {
+                Phase::Ending { lost: true }
+            }
+            Phase::Offered | Phase::Ending { .. } | Phase::Over => Phase::Over,
         };
         touches
     }
@@ -132,12 +136,12 @@ impl Lease {
     }
 
     fn complete(&mut self, result: AttemptResult, readiness: BTreeMap<Name, Readiness>) {
-        self.phase = Phase::Ending;
+        self.phase = Phase::Ending { lost: self.phase == Phase::Lost };
         self.outbox.push_last(ReportBody::Complete(Completion { result, steps: Vec::new(), readiness }));
     }
 
     fn decline(&mut self, reason: String, artifacts: Vec<ArtifactRef>) {
-        self.phase = Phase::Ending;
+        self.phase = Phase::Ending { lost: self.phase == Phase::Lost };
         self.outbox.push_last(ReportBody::Decline { reason, artifacts });
     }
 
@@ -147,6 +151,7 @@ impl Lease {
         let reason = match (stop, self.phase) {
             (Stop::Cancelled, _) => return self.complete(AttemptResult::Cancelled, readiness),
             (Stop::Shutdown, _) => "the agent was stopped".to_owned(),
+            (Stop::LeaseLost, Phase::Lost) => "the lease was lost; the desktop was let go".to_owned(),
             (Stop::LeaseLost, _) => {
                 let ttl = format_duration(self.ttl);
                 format!("the lease lapsed: the controller did not answer for {ttl}; the desktop was let go")
@@ -181,7 +186,12 @@ impl Session {
     pub fn handle_report(&mut self, answer: Result<ReportAnswer, CallFailure>, now: Mono) {
         match answer {
             Ok(answer) => self.acknowledged(answer, now),
-            Err(CallFailure::LeaseLost) => self.lose(),
+            Err(CallFailure::LeaseLost) => {
+                if let Some(lease) = &mut self.lease {
+                    lease.outbox.taken();
+                }
+                self.lose();
+            }
             Err(CallFailure::Refused { detail }) => self.report_refused(&detail),
             Err(failure @ CallFailure::Unreachable { .. }) => {
                 let pause = pause(&mut self.report_backoff, REPEAT_CAP, &failure);
@@ -196,6 +206,10 @@ impl Session {
         self.report_backoff.reset();
         let Some(lease) = &mut self.lease else { return };
         let Some(report) = lease.outbox.answered(answer.number) else { return };
+        if (lease.phase == Phase::Ending { lost: true }) && !lease.outbox.has_more() {
+            self.lose();
+            return;
+        }
         if matches!(report.body, ReportBody::Decline { .. } | ReportBody::Complete(_)) {
             self.settle();
             if let Some(offer) = answer.offer {
@@ -269,10 +283,9 @@ impl Session {
                 lease.phase = Phase::Prepared;
                 lease.outbox.push_first(ReportBody::Ready { readiness });
             }
-            (Phase::Preparing | Phase::Lapsed { begun: false }, Err((reason, artifacts))) => {
+            (Phase::Preparing | Phase::Lapsed { begun: false } | Phase::Lost, Err((reason, artifacts))) => {
                 lease.decline(reason, artifacts);
             }
-            (Phase::Lost, Err(_)) => self.forget(),
             // Whoever waits for the acknowledgement has been told to stop and will say so.
             _ => {}
         }
@@ -280,7 +293,7 @@ impl Session {
 
     pub fn steps(&mut self, steps: Vec<StepReport>) {
         if let Some(lease) = &mut self.lease
-            && !matches!(lease.phase, Phase::Lost | Phase::Over)
+            && lease.phase != Phase::Over
         {
             lease.outbox.push_steps(steps);
         }
@@ -290,17 +303,10 @@ impl Session {
     pub fn ended(&mut self, ended: Ended, readiness: BTreeMap<Name, Readiness>) {
         let Some(lease) = &mut self.lease else { return };
         match (lease.phase, ended) {
-            (Phase::Offered | Phase::Ending | Phase::Over, _) => {}
-            (Phase::Lost, _) => self.forget(),
-            // What was reached before the lease lapsed is told; the controller decides whether it still counts.
+            (Phase::Offered | Phase::Ending { .. } | Phase::Over, _) => {}
+            // What was reached before the lease was gone is told; the controller decides whether it still counts.
             (_, Ended::Result(result)) => lease.complete(result, readiness),
             (_, Ended::Stopped(stop)) => lease.stopped(stop, readiness),
-        }
-    }
-
-    fn forget(&mut self) {
-        if let Some(lease) = self.lease.take() {
-            self.orders.push_back(Order::Dropped(lease.attempt()));
         }
     }
 }

@@ -111,6 +111,11 @@ impl Outbox {
         self.under_way.take_if(|under_way| under_way.number == number)
     }
 
+    /// The report under way was taken as evidence and changes nothing any more.
+    pub(super) fn taken(&mut self) {
+        self.under_way = None;
+    }
+
     pub(super) fn repeat_at(&mut self, at: Mono) {
         if let Some(under_way) = &mut self.under_way {
             under_way.again_at = Some(at);
