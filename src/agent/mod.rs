@@ -4,8 +4,10 @@
 //!
 //! It must not know the fleet, the store, the controller or its HTTP server: `wire` is all it shares with them.
 
+mod disk;
 mod facts;
 pub mod host;
+mod link;
 pub mod local;
 pub mod runner;
 pub mod session;

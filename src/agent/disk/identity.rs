@@ -1,0 +1,199 @@
+//! Who this machine is to the controller. Bound to the machine and the user: a copied disk throws it away and joins anew.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::files::{self, DiskError};
+use crate::{
+    ids::{Digest, MachineId, MachineName, Name},
+    time::Timestamp,
+};
+
+/// The folder, locked: two agents never share one.
+#[derive(Debug)]
+pub(in crate::agent) struct IdentityDir {
+    dir: PathBuf,
+    /// Held as long as the agent lives.
+    _lock: File,
+}
+
+/// What was agreed when joining.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::agent) struct Joined {
+    pub(in crate::agent) controller: String,
+    pub(in crate::agent) machine: MachineId,
+    pub(in crate::agent) name: MachineName,
+    pub(in crate::agent) pool: Name,
+    /// What the identity is bound to.
+    pub(in crate::agent) binding: Digest,
+    pub(in crate::agent) issued_at: Timestamp,
+    pub(in crate::agent) expires_at: Timestamp,
+}
+
+/// A joined machine. Keys and certificates are PEM.
+#[derive(Debug, Clone)]
+pub(in crate::agent) struct Identity {
+    pub(in crate::agent) joined: Joined,
+    pub(in crate::agent) key: String,
+    pub(in crate::agent) certificate: String,
+    pub(in crate::agent) ca: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(in crate::agent) enum IdentityError {
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    #[error("another agent uses {}: give each agent its own --data-dir", .0.display())]
+    Locked(PathBuf),
+}
+
+impl IdentityDir {
+    pub(in crate::agent) fn open(data_dir: &Path) -> Result<Self, IdentityError> {
+        let dir = data_dir.join("identity");
+        files::make_dir(&dir)?;
+        let path = dir.join("lock");
+        let lock = files::private_file(&path, OpenOptions::new().write(true).create(true).truncate(false))
+            .map_err(|error| DiskError::new(&path, "opened", error))?;
+        if lock.try_lock().is_err() {
+            return Err(IdentityError::Locked(data_dir.to_owned()));
+        }
+        Ok(Self { dir, _lock: lock })
+    }
+
+    /// The identity, if there is one and it is this machine's. Another's is thrown away.
+    pub(in crate::agent) fn load(&self, binding: Digest) -> Result<Option<Identity>, DiskError> {
+        let Some(text) = missing_is_none(files::read_text(&self.dir.join("machine.json")))? else { return Ok(None) };
+        let joined: Joined = match serde_json::from_str(&text) {
+            Ok(joined) => joined,
+            Err(error) => {
+                tracing::error!(%error, "the identity can't be read; this machine joins anew");
+                self.forget()?;
+                return Ok(None);
+            }
+        };
+        if joined.binding != binding {
+            tracing::warn!(
+                machine = %joined.name,
+                "the identity in the data directory was made on another machine or by another user: it is thrown \
+                 away, and this machine joins anew"
+            );
+            self.forget()?;
+            return Ok(None);
+        }
+        let [key, certificate, ca] = ["key.pem", "certificate.pem", "ca.pem"].map(|name| self.dir.join(name));
+        let identity = Identity {
+            joined,
+            key: files::read_text(&key)?,
+            certificate: files::read_text(&certificate)?,
+            ca: files::read_text(&ca)?,
+        };
+        Ok(Some(identity))
+    }
+
+    /// `machine.json` goes last: without it there is no identity.
+    pub(in crate::agent) fn save(&self, identity: &Identity) -> Result<(), DiskError> {
+        files::write_durably(&self.dir.join("key.pem"), identity.key.as_bytes())?;
+        files::write_durably(&self.dir.join("ca.pem"), identity.ca.as_bytes())?;
+        self.save_certificate(identity)
+    }
+
+    /// A renewed certificate is for the same key, so that either file may be the older one after a crash.
+    pub(in crate::agent) fn save_certificate(&self, identity: &Identity) -> Result<(), DiskError> {
+        files::write_durably(&self.dir.join("certificate.pem"), identity.certificate.as_bytes())?;
+        let joined = serde_json::to_vec_pretty(&identity.joined).unwrap_or_default();
+        files::write_durably(&self.dir.join("machine.json"), &joined)
+    }
+
+    /// All of it, the generation too: that belongs to the controller this machine knew.
+    pub(in crate::agent) fn forget(&self) -> Result<(), DiskError> {
+        for name in ["machine.json", "key.pem", "certificate.pem", "ca.pem", "generation"] {
+            let path = self.dir.join(name);
+            missing_is_none(fs::remove_file(&path).map_err(|error| DiskError::new(&path, "removed", error)))?;
+        }
+        Ok(())
+    }
+
+    /// The highest generation of the controller's store that was ever seen.
+    pub(in crate::agent) fn generation(&self) -> Result<u32, DiskError> {
+        let text = missing_is_none(files::read_text(&self.dir.join("generation")))?;
+        Ok(text.and_then(|text| text.trim().parse().ok()).unwrap_or(0))
+    }
+
+    pub(in crate::agent) fn remember_generation(&self, generation: u32) -> Result<(), DiskError> {
+        files::write_durably(&self.dir.join("generation"), generation.to_string().as_bytes())
+    }
+}
+
+/// What an identity is good for: this machine and this user.
+pub(in crate::agent) fn binding(user: &str, host: &str) -> Digest {
+    let system = ["/etc/machine-id", "/var/lib/dbus/machine-id"]
+        .iter()
+        .find_map(|path| fs::read_to_string(path).ok().filter(|id| !id.trim().is_empty()));
+    // A system without an id has at least a name.
+    let system = system.map_or_else(|| host.to_owned(), |id| id.trim().to_owned());
+    Digest::of(format!("{system}\n{user}").as_bytes())
+}
+
+fn missing_is_none<T>(result: Result<T, DiskError>) -> Result<Option<T>, DiskError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is_missing() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(binding: Digest) -> Identity {
+        let joined = Joined {
+            controller: "https://fleet.example.org:8443".to_owned(),
+            machine: MachineId::from_raw(5),
+            name: "vm-07".parse().unwrap(),
+            pool: "default".parse().unwrap(),
+            binding,
+            issued_at: Timestamp::from_ms(1),
+            expires_at: Timestamp::from_ms(2),
+        };
+        Identity { joined, key: "KEY".to_owned(), certificate: "CERT".to_owned(), ca: "CA".to_owned() }
+    }
+
+    #[test]
+    fn an_identity_is_found_again_on_its_own_machine_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = IdentityDir::open(dir.path()).unwrap();
+        let here = binding("ada", "vm-07");
+        assert!(open.load(here).unwrap().is_none());
+        open.save(&identity(here)).unwrap();
+        open.remember_generation(3).unwrap();
+        assert_eq!(open.load(here).unwrap().unwrap().joined, identity(here).joined);
+        assert_eq!(open.generation().unwrap(), 3);
+
+        assert!(open.load(binding("eve", "vm-07")).unwrap().is_none());
+        assert!(open.load(here).unwrap().is_none(), "thrown away for good");
+        assert_eq!(open.generation().unwrap(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_key_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let open = IdentityDir::open(dir.path()).unwrap();
+        open.save(&identity(binding("ada", "vm-07"))).unwrap();
+        let mode = fs::metadata(dir.path().join("identity/key.pem")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn two_agents_do_not_share_a_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let _first = IdentityDir::open(dir.path()).unwrap();
+        assert!(matches!(IdentityDir::open(dir.path()), Err(IdentityError::Locked(_))));
+    }
+}

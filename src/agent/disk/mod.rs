@@ -1,0 +1,22 @@
+//! What the agent keeps on disk: who it is, what it has not told yet, and what it would otherwise fetch again.
+//!
+//! ```text
+//! identity/   key, certificate, CA, who this machine is, the highest store generation seen
+//! spool/      one folder an attempt: its steps, its result, its pictures
+//! blobs/      images and files by digest, bounded
+//! work/       one folder an attempt: the job's files; erased afterwards
+//! ```
+//!
+//! It must not know: the controller's address book, leases in flight, the desktop.
+
+mod blobs;
+mod files;
+mod identity;
+mod spool;
+mod work;
+
+pub(super) use blobs::Blobs;
+pub use files::DiskError;
+pub(super) use identity::{Identity, IdentityDir, Joined, binding};
+pub(super) use spool::{AttemptSpool, Label, Leftover, Pending, Spool};
+pub(super) use work::WorkDir;
