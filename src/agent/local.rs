@@ -99,7 +99,7 @@ impl Local {
         }
         let name = self.workflow.name.as_str();
         Ok(Plan {
-            workflow: Arc::clone(&self.workflow),
+            workflow: Some(Arc::clone(&self.workflow)),
             apps: self.apps.clone(),
             input: input.clone(),
             files,

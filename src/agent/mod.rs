@@ -1,13 +1,20 @@
 //! The agent: one desktop under a lease, driven step by step, told to the controller as it goes.
 //!
-//! [`runner`] carries out a workflow on a desktop and knows no controller (the command line uses it alone, through [`local`]).
+//! [`runner`] carries out a workflow on a desktop and knows no controller (the command line uses it alone, through [`local`]);
+//! [`session`] is the agent's half of the lease; both are pure. [`host`], `disk`, `link` and `shell` connect them to this machine and
+//! to the controller. [`run`] is the whole.
 //!
 //! It must not know the fleet, the store, the controller or its HTTP server: `wire` is all it shares with them.
 
 mod disk;
+mod error;
 mod facts;
 pub mod host;
 mod link;
 pub mod local;
 pub mod runner;
 pub mod session;
+mod shell;
+
+pub use error::AgentError;
+pub use shell::run;

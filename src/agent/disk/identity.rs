@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files::{self, DiskError};
 use crate::{
+    agent::AgentError,
     ids::{Digest, MachineId, MachineName, Name},
     time::Timestamp,
 };
@@ -43,23 +44,15 @@ pub(in crate::agent) struct Identity {
     pub(in crate::agent) ca: String,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub(in crate::agent) enum IdentityError {
-    #[error(transparent)]
-    Disk(#[from] DiskError),
-    #[error("another agent uses {}: give each agent its own --data-dir", .0.display())]
-    Locked(PathBuf),
-}
-
 impl IdentityDir {
-    pub(in crate::agent) fn open(data_dir: &Path) -> Result<Self, IdentityError> {
+    pub(in crate::agent) fn open(data_dir: &Path) -> Result<Self, AgentError> {
         let dir = data_dir.join("identity");
         files::make_dir(&dir)?;
         let path = dir.join("lock");
         let lock = files::private_file(&path, OpenOptions::new().write(true).create(true).truncate(false))
             .map_err(|error| DiskError::new(&path, "opened", error))?;
         if lock.try_lock().is_err() {
-            return Err(IdentityError::Locked(data_dir.to_owned()));
+            return Err(AgentError::Locked(data_dir.to_owned()));
         }
         Ok(Self { dir, _lock: lock })
     }
@@ -194,6 +187,6 @@ mod tests {
     fn two_agents_do_not_share_a_folder() {
         let dir = tempfile::tempdir().unwrap();
         let _first = IdentityDir::open(dir.path()).unwrap();
-        assert!(matches!(IdentityDir::open(dir.path()), Err(IdentityError::Locked(_))));
+        assert!(matches!(IdentityDir::open(dir.path()), Err(AgentError::Locked(_))));
     }
 }

@@ -85,6 +85,8 @@ impl Spool {
         files::make_dir(&dir.join("pictures"))?;
         let text = serde_json::to_vec(&label).unwrap_or_default();
         files::write_whole(&dir.join("label.json"), &text)?;
+        // As long as this is there the folder stays, however fast its pictures are sent.
+        files::write_whole(&dir.join("steps.jsonl"), b"")?;
         Ok(AttemptSpool { spool: self.clone(), dir })
     }
 
@@ -134,12 +136,15 @@ impl Spool {
                 let _ = fs::remove_dir_all(&dir);
                 continue;
             };
+            if label.incarnation == now {
+                continue;
+            }
             let told: Told = read_json(&dir.join("told.json")).unwrap_or_default();
             let steps = read_steps(&dir.join("steps.jsonl")).into_iter().skip(told.steps).collect::<Vec<_>>();
             let result = read_json(&dir.join("result.json"));
             if steps.is_empty() && result.is_none() {
                 self.settle(label.attempt);
-            } else if label.incarnation != now && leftovers.len() < MAX_LEFTOVERS {
+            } else if leftovers.len() < MAX_LEFTOVERS {
                 leftovers.push(Leftover { label, number: told.number, steps, result });
             }
         }
@@ -325,7 +330,11 @@ mod tests {
         for (age, picture) in (1..).zip(pictures.iter().rev()) {
             attempt.picture(&Digest::of(picture), picture).unwrap();
             let file = fs::File::open(attempt.dir.join("pictures").join(Digest::of(picture).to_string())).unwrap();
-            file.set_modified((SystemTime::UNIX_EPOCH + Duration::from_millis(Clock::System.now().wall.as_ms())) - Duration::from_secs(1_000 - age)).unwrap();
+            file.set_modified(
+                (SystemTime::UNIX_EPOCH + Duration::from_millis(Clock::System.now().wall.as_ms()))
+                    - Duration::from_secs(1_000 - age),
+            )
+            .unwrap();
         }
         let kept: Vec<Digest> = spool.pending().into_iter().map(|pending| pending.digest).collect();
         let newest: Vec<Digest> = pictures.iter().rev().skip(2).map(|picture| Digest::of(picture)).collect();

@@ -11,10 +11,7 @@ use crate::wire::problem::Problem;
 /// The largest problem that is read; more would not be one.
 const MAX_PROBLEM_BYTES: u64 = 64 << 10;
 
-pub(super) async fn json<T: DeserializeOwned>(
-    call: reqwest::RequestBuilder,
-    limit_bytes: u64,
-) -> Result<T, LinkError> {
+pub(super) async fn json<T: DeserializeOwned>(call: reqwest::RequestBuilder, limit_bytes: u64) -> Result<T, LinkError> {
     let bytes = bytes(call, limit_bytes).await?;
     serde_json::from_slice(&bytes).map_err(|error| {
         LinkError::Answer(format!("the controller's answer can't be read ({error}): is it of the same version?"))
@@ -23,11 +20,7 @@ pub(super) async fn json<T: DeserializeOwned>(
 
 pub(super) async fn bytes(call: reqwest::RequestBuilder, limit_bytes: u64) -> Result<Vec<u8>, LinkError> {
     let response = call.send().await.map_err(|error| LinkError::of(&error))?;
-    if response.status().is_success() {
-        read(response, limit_bytes).await
-    } else {
-        Err(problem(response).await)
-    }
+    if response.status().is_success() { read(response, limit_bytes).await } else { Err(problem(response).await) }
 }
 
 pub(super) async fn done(call: reqwest::RequestBuilder) -> Result<(), LinkError> {
@@ -61,6 +54,8 @@ async fn problem(response: reqwest::Response) -> LinkError {
             LinkError::Problem { status: status.as_u16(), code: problem.code, detail, retry_after }
         }
         // Something between us and the controller answered in its place.
-        Err(_) => LinkError::Unreachable(format!("something other than a controller answered {status}: is there a proxy?")),
+        Err(_) => {
+            LinkError::Unreachable(format!("something other than a controller answered {status}: is there a proxy?"))
+        }
     }
 }

@@ -47,7 +47,9 @@ impl LinkError {
     /// Whether it is of no use to send the same again.
     pub(in crate::agent) fn is_final(&self) -> bool {
         match self {
-            Self::Problem { status, .. } => (400..500).contains(status) && !matches!(status, 401 | 403 | 408 | 425 | 429),
+            Self::Problem { status, .. } => {
+                (400..500).contains(status) && !matches!(status, 401 | 403 | 408 | 425 | 429)
+            }
             Self::Setup(_) => true,
             Self::Unreachable(_) | Self::Answer(_) => false,
         }

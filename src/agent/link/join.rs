@@ -26,6 +26,15 @@ pub(in crate::agent) struct Token {
     anchor: Digest,
 }
 
+impl Token {
+    /// Whether it is of the controller with this authority (PEM).
+    pub(in crate::agent) fn is_for(&self, ca: &str) -> bool {
+        use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+
+        CertificateDer::from_pem_slice(ca.as_bytes()).is_ok_and(|ca| Digest::of(&ca) == self.anchor)
+    }
+}
+
 impl FromStr for Token {
     type Err = LinkError;
 
@@ -88,7 +97,8 @@ pub(in crate::agent) async fn join(
     let mut url = base(&wish.controller)?;
     let path = url.path().trim_end_matches('/');
     url.set_path(&format!("{path}/agent/v1/join"));
-    let answer: JoinAnswer = call::json(client.post(url).json(&request).timeout(CALL_TIMEOUT), MAX_ANSWER_BYTES).await?;
+    let answer: JoinAnswer =
+        call::json(client.post(url).json(&request).timeout(CALL_TIMEOUT), MAX_ANSWER_BYTES).await?;
     let ca = verifier.found().ok_or_else(|| LinkError::Answer("the controller showed no authority".to_owned()))?;
     Ok(JoinResult { answer, key: key.serialize_pem(), ca: pem_of(&ca) })
 }

@@ -73,7 +73,9 @@ impl Link {
         if Digest::of(&bytes) == *digest {
             Ok(bytes)
         } else {
-            Err(LinkError::Answer(format!("the blob {digest} arrived as something else: is there a proxy that changes it?")))
+            Err(LinkError::Answer(format!(
+                "the blob {digest} arrived as something else: is there a proxy that changes it?"
+            )))
         }
     }
 

@@ -97,9 +97,9 @@ impl ServerCertVerifier for AnchorVerifier {
                 self.found.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(anchor);
                 Ok(verified)
             }
-            Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)) => {
-                Err(intercepted(end_entity))
-            }
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::UnknownIssuer | CertificateError::BadSignature,
+            )) => Err(intercepted(end_entity)),
             Err(error) => Err(error),
         }
     }
@@ -156,7 +156,9 @@ pub(super) fn joining_config(verifier: Arc<AnchorVerifier>) -> Result<ClientConf
 /// For a joined machine. All three are PEM.
 pub(super) fn machine_config(ca: &str, certificate: &str, key: &str) -> Result<ClientConfig, LinkError> {
     let unusable = |what: &str, error: String| {
-        LinkError::Setup(format!("the {what} in the identity folder can't be used ({error}): remove the folder and join again"))
+        LinkError::Setup(format!(
+            "the {what} in the identity folder can't be used ({error}): remove the folder and join again"
+        ))
     };
     let ca = CertificateDer::from_pem_slice(ca.as_bytes()).map_err(|error| unusable("ca.pem", error.to_string()))?;
     let chain: Vec<_> = CertificateDer::pem_slice_iter(certificate.as_bytes())

@@ -7,12 +7,15 @@ use super::{
     fault::{Break, Fault, Stop, fault},
     find::same_program,
     look::Look,
-    plan::wire_name,
+    plan::{Plan, wire_name},
     run::Runner,
-    world::Ask,
+    world::{Ask, World},
 };
 use crate::{
-    desktop::Frame,
+    desktop::{
+        Frame,
+        process::{Program, RunLimits},
+    },
     ids::Name,
     time::format_duration,
     wire::{
@@ -20,7 +23,7 @@ use crate::{
         machine::{Display, Readiness, ReadinessState},
         step::ArtifactRef,
     },
-    workflow::{App, Recovery, Scope, System},
+    workflow::{App, Recovery, Scope, System, VersionProbe},
 };
 
 /// What an app gets to show `ready` after a recovery.
@@ -28,6 +31,9 @@ const SETTLE_AFTER_RECOVERY: Duration = Duration::from_secs(3);
 
 /// What a program gets to end before it is killed, in `relaunch`.
 const END_WITHIN: Duration = Duration::from_secs(5);
+
+/// What a program gets to say its version.
+const VERSION_WITHIN: Duration = Duration::from_secs(10);
 
 /// The system this agent runs on, for `launch`.
 const SYSTEM: System = if cfg!(windows) { System::Windows } else { System::Linux };
@@ -186,6 +192,21 @@ impl Runner<'_> {
         }
     }
 
+    /// What all apps of the plan show, as it is told to the controller.
+    pub fn survey_all(&mut self) -> BTreeMap<Name, Readiness> {
+        let mut all = BTreeMap::new();
+        for app in &self.plan.apps {
+            let Some(name) = wire_name(&app.name) else { continue };
+            let (state, survey) = match self.survey(app) {
+                Ok(survey) if survey.ready => (ReadinessState::Ready, survey),
+                Ok(survey) => (ReadinessState::NotReady, survey),
+                Err(reason) => (ReadinessState::Unknown, Survey { ready: false, screen: None, reason: Some(reason) }),
+            };
+            all.insert(name, self.state_of(state, &survey));
+        }
+        all
+    }
+
     fn survey_now(&mut self, app: &Arc<App>) -> Result<(Survey, Option<Frame>), Break> {
         let mut look = Look::default();
         let survey = self.in_app(app, |runner| runner.survey_with(app, &mut look))?;
@@ -334,4 +355,33 @@ pub(super) fn process_of(app: &App, scope: &Scope) -> Option<String> {
     }
     let command = app.launch.on(SYSTEM)?.command.command.first()?.text(scope).ok()?;
     command.rsplit(['/', '\\']).next().map(str::to_owned)
+}
+
+/// The versions of the plan's apps, as far as they say how to ask for them. By app.
+pub fn versions(world: &mut dyn World, plan: &Plan) -> BTreeMap<String, String> {
+    let scope = Scope::new(&plan.scope_parts(world.now()));
+    let mut versions = BTreeMap::new();
+    for app in &plan.apps {
+        let Some(probe) = &app.version else { continue };
+        match version(world, &scope, probe) {
+            Some(version) => {
+                versions.insert(app.name.to_string(), version);
+            }
+            None => tracing::debug!(app = %app.name, "its version could not be read"),
+        }
+    }
+    versions
+}
+
+fn version(world: &mut dyn World, scope: &Scope, probe: &VersionProbe) -> Option<String> {
+    let words = probe.command.command.iter().map(|word| word.text(scope).ok()).collect::<Option<Vec<_>>>()?;
+    let program = Program::from_words(words)?;
+    let limits = RunLimits { timeout: VERSION_WITHIN, ..RunLimits::default() };
+    let finished = world.run(&program, "", &limits, &mut || true).ok()?;
+    let text = finished.stdout.text() + &finished.stderr.text();
+    let version = match &probe.pattern {
+        Some(pattern) => pattern.extract(&text)?,
+        None => text.lines().map(str::trim).find(|line| !line.is_empty())?,
+    };
+    Some(describe::cut(version))
 }

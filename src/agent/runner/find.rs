@@ -265,8 +265,12 @@ impl Runner<'_> {
 
     /// The image of the document that is being carried out.
     fn image(&mut self, file: &ImageFile) -> Result<Image, Break> {
-        let images = self.owner.as_ref().map_or(&self.plan.workflow.images, |app| &app.images);
-        let digest = images.get(file).and_then(|digest| digest.as_str().parse::<Digest>().ok());
+        let images = match &self.owner {
+            Some(app) => Some(&app.images),
+            None => self.plan.workflow.as_ref().map(|workflow| &workflow.images),
+        };
+        let digest =
+            images.and_then(|images| images.get(file)).and_then(|digest| digest.as_str().parse::<Digest>().ok());
         let Some(digest) = digest else {
             return fault(
                 Category::InvalidWorkflow,

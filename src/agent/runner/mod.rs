@@ -23,7 +23,7 @@ mod seek;
 mod step;
 mod world;
 
-pub use apps::{Prepared, Survey};
+pub use apps::{Prepared, Survey, versions};
 pub use fault::Stop;
 pub use observer::Observer;
 pub use plan::{Ending, Plan};

@@ -15,7 +15,8 @@ use crate::{
 /// One workflow with its apps and its input. Documents carry the digests of their images.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    pub workflow: Arc<Workflow>,
+    /// None where there is nothing to run, only something to look at.
+    pub workflow: Option<Arc<Workflow>>,
     /// In the order they are brought to ready.
     pub apps: Vec<Arc<App>>,
     pub input: Value,
@@ -40,10 +41,24 @@ pub enum Ending {
 }
 
 impl Plan {
+    /// For looking at apps while nothing runs.
+    pub fn looking(apps: Vec<Arc<App>>, machine: Value) -> Self {
+        Self {
+            workflow: None,
+            apps,
+            input: json!({}),
+            files: BTreeMap::new(),
+            job: json!({}),
+            machine,
+            timeout: Duration::from_secs(60),
+            display: None,
+        }
+    }
+
     pub(super) fn scope_parts(&self, now: Now) -> ScopeParts {
         let files = self.files.iter().map(|(name, path)| (name.clone(), json!({ "path": path.to_string_lossy() })));
         ScopeParts {
-            input: self.workflow.input.complete(&self.input),
+            input: self.workflow.as_ref().map_or_else(|| json!({}), |workflow| workflow.input.complete(&self.input)),
             files: Value::Object(files.collect()),
             job: self.job.clone(),
             machine: self.machine.clone(),

@@ -47,7 +47,10 @@ pub struct Runner<'a> {
 impl<'a> Runner<'a> {
     pub fn new(world: &'a mut dyn World, observer: &'a mut dyn Observer, plan: &'a Plan) -> Self {
         let parts = plan.scope_parts(world.now());
-        let redactor = Redactor::for_input(plan.workflow.input.schema(), &parts.input);
+        let redactor = match &plan.workflow {
+            Some(workflow) => Redactor::for_input(workflow.input.schema(), &parts.input),
+            None => Redactor::default(),
+        };
         Self {
             scope: Scope::new(&parts),
             redactor,
@@ -77,7 +80,7 @@ impl<'a> Runner<'a> {
     }
 
     fn execute_whole(&mut self) -> Result<Value, Break> {
-        let workflow = Arc::clone(&self.plan.workflow);
+        let Some(workflow) = self.plan.workflow.clone() else { return Ok(Value::Object(Map::new())) };
         self.set_initial_vars(&workflow)?;
         self.steps(&workflow.steps)?;
         match &workflow.output {

@@ -49,7 +49,9 @@ enum Phase {
     /// It is another's, and what runs is being stopped.
     Lost,
     /// Nothing runs any more; what is left is to be told. `lost`: as evidence only.
-    Ending { lost: bool },
+    Ending {
+        lost: bool,
+    },
     /// Nothing is left to be told either.
     Over,
 }
@@ -225,6 +227,9 @@ impl Session {
         match (&report.body, lease.phase) {
             (ReportBody::Accept, Phase::Offered) if lapsed => {
                 lease.decline("the acknowledgement came too late".to_owned(), Vec::new());
+            }
+            (ReportBody::Accept, Phase::Offered) if self.stopping => {
+                lease.decline("the agent is stopping".to_owned(), Vec::new());
             }
             (ReportBody::Accept, Phase::Offered) => {
                 lease.phase = Phase::Preparing;

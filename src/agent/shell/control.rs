@@ -1,0 +1,143 @@
+//! What the shell and the desktop's thread tell each other while an attempt runs, without waiting for one another.
+
+use std::{
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::oneshot;
+
+use crate::{
+    agent::runner::Stop,
+    time::{Clock, Mono},
+};
+
+/// Where a picture goes that somebody wants to see.
+pub(super) type PictureReply = oneshot::Sender<Result<Vec<u8>, String>>;
+
+/// How often a thread that waits for its readiness to be acknowledged looks at the clock.
+const LOOK_AT_CLOCK: Duration = Duration::from_millis(100);
+
+/// Pictures that wait at once; further ones are refused.
+const MAX_PICTURES: usize = 16;
+
+/// One attempt's strings.
+#[derive(Debug)]
+pub(super) struct Control {
+    clock: Clock,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    stop: Option<Stop>,
+    /// Readiness is acknowledged.
+    go: bool,
+    /// The desktop may be touched before this. Looked at before every action: a process that was stopped for longer than its
+    /// lease notices here, before anything else is done.
+    touch_until: Option<Mono>,
+    pictures: Vec<PictureReply>,
+}
+
+impl Control {
+    pub(super) fn new(clock: Clock) -> Self {
+        Self { clock, state: Mutex::default(), changed: Condvar::new() }
+    }
+
+    /// A lost lease comes before every other reason.
+    pub(super) fn stop(&self, stop: Stop) {
+        let mut state = self.state();
+        if state.stop.is_none() || stop == Stop::LeaseLost {
+            state.stop = Some(stop);
+        }
+        self.changed.notify_all();
+    }
+
+    pub(super) fn go(&self) {
+        self.state().go = true;
+        self.changed.notify_all();
+    }
+
+    pub(super) fn touch_until(&self, until: Option<Mono>) {
+        self.state().touch_until = until;
+    }
+
+    pub(super) fn want_picture(&self, reply: PictureReply) {
+        let mut state = self.state();
+        if state.pictures.len() < MAX_PICTURES {
+            state.pictures.push(reply);
+        }
+    }
+
+    pub(super) fn pictures_wanted(&self) -> bool {
+        !self.state().pictures.is_empty()
+    }
+
+    pub(super) fn give_picture(&self, picture: &Result<Vec<u8>, String>) {
+        for reply in std::mem::take(&mut self.state().pictures) {
+            // Whoever wanted it may have gone.
+            let _ = reply.send(picture.clone());
+        }
+    }
+
+    pub(super) fn go_on(&self) -> Result<(), Stop> {
+        let state = self.state();
+        self.check(&state)
+    }
+
+    /// Until readiness is acknowledged, or a stop.
+    pub(super) fn wait_to_execute(&self) -> Result<(), Stop> {
+        let mut state = self.state();
+        loop {
+            self.check(&state)?;
+            if state.go {
+                return Ok(());
+            }
+            state = match self.changed.wait_timeout(state, LOOK_AT_CLOCK) {
+                Ok((state, _)) => state,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+    }
+
+    fn check(&self, state: &State) -> Result<(), Stop> {
+        let lapsed = state.touch_until.is_some_and(|until| self.clock.now().mono >= until);
+        match state.stop {
+            Some(Stop::LeaseLost) => Err(Stop::LeaseLost),
+            _ if lapsed => Err(Stop::LeaseLost),
+            Some(stop) => Err(stop),
+            None => Ok(()),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::{ManualClock, Timestamp};
+
+    #[test]
+    fn a_thread_that_slept_past_the_lease_stops_by_itself() {
+        let clock = ManualClock::starting_at(Timestamp::from_ms(1_000));
+        let control = Control::new(Clock::Manual(clock.clone()));
+        control.touch_until(Some(Mono::from_ms(31_000)));
+        assert_eq!(control.go_on(), Ok(()));
+        clock.advance(Duration::from_secs(30));
+        assert_eq!(control.go_on(), Err(Stop::LeaseLost));
+    }
+
+    #[test]
+    fn a_lost_lease_overrules_a_cancel() {
+        let control = Control::new(Clock::System);
+        control.stop(Stop::Cancelled);
+        control.stop(Stop::Shutdown);
+        assert_eq!(control.go_on(), Err(Stop::Cancelled));
+        control.stop(Stop::LeaseLost);
+        assert_eq!(control.wait_to_execute(), Err(Stop::LeaseLost));
+    }
+}

@@ -1,0 +1,227 @@
+//! The thread that works on the desktop: attempts, looks at idle apps, pictures. One thing at a time.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
+
+use serde_json::Value;
+use tokio::sync::{Notify, mpsc::UnboundedSender};
+
+use super::control::{Control, PictureReply};
+use crate::{
+    agent::{
+        disk::{AttemptSpool, WorkDir},
+        host::Host,
+        runner::{Ending, Observer, Plan, Prepared, Runner, Stop, World, versions},
+        session::Ended,
+    },
+    desktop::DesktopHandle,
+    ids::Name,
+    time::Mono,
+    wire::{
+        agent::AttemptResult,
+        machine::Readiness,
+        step::{ArtifactRef, StepReport},
+    },
+    workflow::App,
+};
+
+/// An idle app is looked at this often even if nothing on the screen changed: its process may have.
+const LOOK_ANYWAY: Duration = Duration::from_secs(60);
+
+/// What the thread is asked to do.
+pub(super) enum Work {
+    Attempt(Box<Assignment>),
+    /// Look at idle apps, read-only.
+    Survey {
+        apps: Vec<Arc<App>>,
+        machine: Value,
+    },
+    /// Ask apps for their versions.
+    Versions {
+        apps: Vec<Arc<App>>,
+        machine: Value,
+    },
+    Picture(PictureReply),
+}
+
+/// An attempt, ready to be worked on.
+pub(super) struct Assignment {
+    pub(super) plan: Plan,
+    pub(super) desktop: DesktopHandle,
+    pub(super) control: Arc<Control>,
+    pub(super) spool: AttemptSpool,
+    pub(super) uploads: Arc<Notify>,
+    /// Erased when the attempt is over.
+    pub(super) work: WorkDir,
+}
+
+/// What the thread has to say.
+#[derive(Debug)]
+pub(super) enum News {
+    Surveyed(BTreeMap<Name, Readiness>),
+    Versions(BTreeMap<String, String>),
+    Readiness(Name, Readiness),
+    Step(StepReport),
+    Prepared(Result<BTreeMap<Name, Readiness>, (String, Vec<ArtifactRef>)>),
+    Ended(Ended, BTreeMap<Name, Readiness>),
+}
+
+/// Starts the thread. It ends when the sender is dropped.
+pub(super) fn start(mut host: Host, news: UnboundedSender<News>) -> std::io::Result<mpsc::Sender<Work>> {
+    let (sender, works) = mpsc::channel();
+    thread::Builder::new().name("desk".to_owned()).spawn(move || {
+        let mut desk = Desk { news, seen: None };
+        while let Ok(work) = works.recv() {
+            match work {
+                Work::Attempt(assignment) => desk.attempt(&mut host, *assignment),
+                Work::Survey { apps, machine } => desk.survey(&mut host, apps, machine),
+                Work::Versions { apps, machine } => {
+                    let found = versions(&mut host, &Plan::looking(apps, machine));
+                    desk.tell(News::Versions(found));
+                }
+                Work::Picture(reply) => {
+                    let picture = host.desktop().capture().and_then(|frame| frame.to_webp());
+                    let _ = reply.send(picture.map_err(|error| error.to_string()));
+                }
+            }
+        }
+    })?;
+    Ok(sender)
+}
+
+struct Desk {
+    news: UnboundedSender<News>,
+    /// What the last survey was made of, and when.
+    seen: Option<(u64, Mono)>,
+}
+
+impl Desk {
+    /// The shell may be gone: then nobody needs to know.
+    fn tell(&self, news: News) {
+        let _ = self.news.send(news);
+    }
+
+    fn attempt(&mut self, host: &mut Host, assignment: Assignment) {
+        let Assignment { plan, desktop, control, spool, uploads, work } = assignment;
+        self.seen = None;
+        host.take_hands(desktop);
+        let mut watcher = Watcher { news: self.news.clone(), control: &control, spool: &spool, uploads: &uploads };
+        let mut runner = Runner::new(host, &mut watcher, &plan);
+        let prepared = match runner.prepare() {
+            Prepared::Ready(readiness) => readiness,
+            Prepared::NotReady { reason, artifacts, .. } => {
+                drop(work);
+                return self.tell(News::Prepared(Err((reason, artifacts))));
+            }
+            Prepared::Stopped(stop) => {
+                drop(work);
+                return self.tell(News::Ended(Ended::Stopped(stop), BTreeMap::new()));
+            }
+        };
+        self.tell(News::Prepared(Ok(prepared)));
+        let ended = match control.wait_to_execute() {
+            Err(stop) => Ended::Stopped(stop),
+            Ok(()) => match runner.execute() {
+                Ending::Succeeded { output } => Ended::Result(AttemptResult::Succeeded { output }),
+                Ending::Failed(failure) => Ended::Result(AttemptResult::Failed(failure)),
+                Ending::Stopped(stop) => Ended::Stopped(stop),
+            },
+        };
+        let readiness = match ended {
+            Ended::Stopped(Stop::LeaseLost) => BTreeMap::new(),
+            _ => runner.survey_all(),
+        };
+        drop(work);
+        control.give_picture(&Err("the attempt has just ended; ask again".to_owned()));
+        if let Ended::Result(result) = &ended
+            && let Err(error) = spool.end(result)
+        {
+            tracing::warn!(%error, "the result of an attempt is not on disk");
+        }
+        self.tell(News::Ended(ended, readiness));
+    }
+
+    fn survey(&mut self, host: &mut Host, apps: Vec<Arc<App>>, machine: Value) {
+        let now = host.now().mono;
+        let shown = fingerprint(host);
+        if let (Some(shown), Some((before, at))) = (shown, self.seen)
+            && shown == before
+            && now.since(at) < LOOK_ANYWAY
+        {
+            return;
+        }
+        self.seen = shown.map(|shown| (shown, now));
+        let plan = Plan::looking(apps, machine);
+        let mut nobody = Nobody;
+        let readiness = Runner::new(host, &mut nobody, &plan).survey_all();
+        self.tell(News::Surveyed(readiness));
+    }
+}
+
+/// What is on the screen, in one number. None where it can't be seen.
+fn fingerprint(host: &mut Host) -> Option<u64> {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+
+    let frame = host.desktop().capture().ok()?;
+    let windows = host.desktop().windows().ok()?;
+    let mut hasher = DefaultHasher::new();
+    frame.hash().hash(&mut hasher);
+    for window in windows {
+        (window.id, window.title, window.minimised).hash(&mut hasher);
+    }
+    Some(hasher.finish())
+}
+
+/// Watches one attempt: everything goes to disk first, then to the shell.
+struct Watcher<'a> {
+    news: UnboundedSender<News>,
+    control: &'a Control,
+    spool: &'a AttemptSpool,
+    uploads: &'a Notify,
+}
+
+impl Observer for Watcher<'_> {
+    fn go_on(&mut self) -> Result<(), Stop> {
+        self.control.go_on()
+    }
+
+    fn step(&mut self, report: StepReport) {
+        if let Err(error) = self.spool.step(&report) {
+            tracing::warn!(%error, "a step report is not on disk");
+        }
+        let _ = self.news.send(News::Step(report));
+    }
+
+    fn artifact(&mut self, artifact: &ArtifactRef, bytes: Option<Vec<u8>>) {
+        let Some(bytes) = bytes else { return };
+        match self.spool.picture(&artifact.sha256, &bytes) {
+            Ok(()) => self.uploads.notify_one(),
+            Err(error) => tracing::warn!(%error, name = artifact.name, "a picture is lost"),
+        }
+    }
+
+    fn readiness(&mut self, app: &Name, readiness: &Readiness) {
+        let _ = self.news.send(News::Readiness(app.clone(), readiness.clone()));
+    }
+
+    fn picture_wanted(&mut self) -> bool {
+        self.control.pictures_wanted()
+    }
+
+    fn picture(&mut self, picture: Result<Vec<u8>, String>) {
+        self.control.give_picture(&picture);
+    }
+}
+
+/// While an idle machine is looked at there is nothing to tell of steps.
+struct Nobody;
+
+impl Observer for Nobody {
+    fn step(&mut self, _report: StepReport) {}
+
+    fn artifact(&mut self, _artifact: &ArtifactRef, _bytes: Option<Vec<u8>>) {}
+}
