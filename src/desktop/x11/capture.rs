@@ -138,7 +138,10 @@ fn unsupported() -> DesktopError {
     }
 }
 
-fn wire(part: Rect) -> Result<((i16, i16), (u16, u16)), DesktopError> {
+/// Corner and size as the protocol has them.
+type Wire = ((i16, i16), (u16, u16));
+
+fn wire(part: Rect) -> Result<Wire, DesktopError> {
     let sixteen = || {
         let corner = (i16::try_from(part.x).ok()?, i16::try_from(part.y).ok()?);
         Some((corner, (u16::try_from(part.width).ok()?, u16::try_from(part.height).ok()?)))

@@ -227,16 +227,11 @@ impl Server {
     fn serve(&self) {
         while let Ok(event) = self.connection.wait_for_event() {
             match event {
-                Event::SelectionRequest(request) => {
-                    if self.answer(&request).is_err() {
-                        return;
-                    }
-                }
+                Event::SelectionRequest(request) if self.answer(&request).is_err() => return,
                 Event::SelectionClear(_) => {
                     // It may tell of a loss before we took it again.
-                    let owner = self.connection.get_selection_owner(self.atoms.CLIPBOARD);
-                    let owner = owner.map_err(Into::into).and_then(|cookie| cookie.reply());
-                    if owner.is_ok_and(|owner| owner.owner != self.window) {
+                    let Ok(asked) = self.connection.get_selection_owner(self.atoms.CLIPBOARD) else { return };
+                    if asked.reply().is_ok_and(|owner| owner.owner != self.window) {
                         *self.state() = State::default();
                     }
                 }

@@ -38,7 +38,8 @@ pub(super) struct X11 {
     enigo: Enigo,
     clipboard: Clipboard,
     pass: Pass,
-    last_click: Option<(Stopwatch, Point)>,
+    /// When and where a button was pressed; without a place after a drag.
+    last_press: Option<(Stopwatch, Option<Point>)>,
     /// Read for the text that is being looked at.
     keymap: Option<(Stopwatch, Keymap)>,
 }
@@ -50,7 +51,7 @@ pub(super) fn open(display: Option<&str>) -> Result<Box<dyn Desktop>, DesktopErr
     let enigo = pointer::connect(&link.name)?;
     let clipboard = Clipboard::open(&link)?;
     let pass = Pass::unfenced();
-    Ok(Box::new(X11 { link, capture, enigo, clipboard, pass, last_click: None, keymap: None }))
+    Ok(Box::new(X11 { link, capture, enigo, clipboard, pass, last_press: None, keymap: None }))
 }
 
 impl X11 {

@@ -84,15 +84,18 @@ impl X11 {
             }
             Ok(())
         })?;
-        self.last_click = Some((Stopwatch::start(), at));
+        self.last_press = Some((Stopwatch::start(), Some(at)));
         Ok(())
     }
 
-    /// A click meant by itself must not become the second half of a double click.
+    /// A click meant by itself must not become the second half of a double click. After a drag the place does not matter: toolkits go
+    /// on counting from its press.
     fn keep_clicks_apart(&self, at: Point) {
-        let Some((when, before)) = &self.last_click else { return };
-        let near = before.x.abs_diff(at.x) <= DOUBLE_CLICK_PIXELS && before.y.abs_diff(at.y) <= DOUBLE_CLICK_PIXELS;
-        if let Some(left) = when.left(DOUBLE_CLICK).filter(|_| near) {
+        let Some((when, before)) = &self.last_press else { return };
+        let near = |before: Point| {
+            before.x.abs_diff(at.x) <= DOUBLE_CLICK_PIXELS && before.y.abs_diff(at.y) <= DOUBLE_CLICK_PIXELS
+        };
+        if let Some(left) = when.left(DOUBLE_CLICK).filter(|_| before.is_none_or(near)) {
             thread::sleep(left);
         }
     }
@@ -117,7 +120,9 @@ impl X11 {
                 thread::sleep(2 * CLICK_PAUSE);
                 Ok(())
             })
-        })
+        })?;
+        self.last_press = Some((Stopwatch::start(), None));
+        Ok(())
     }
 
     /// Holds a button while `act` goes on; releases it whatever happens.
