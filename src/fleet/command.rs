@@ -231,6 +231,8 @@ pub enum ReportBody {
     /// Before `Ready` only.
     Decline {
         reason: String,
+        /// What shows why.
+        artifacts: Vec<Artifact>,
     },
     /// Takes no number.
     Renew,

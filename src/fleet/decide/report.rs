@@ -64,7 +64,11 @@ pub(super) fn report(draft: &mut Draft<'_>, command: Report, found: &Found) -> D
     let answer = match body {
         ReportBody::Accept => accept(draft, live)?,
         ReportBody::Ready => ready(draft, live)?,
-        ReportBody::Decline { reason } => decline(draft, live, reason)?,
+        ReportBody::Decline { reason, artifacts } => {
+            let progress = Progress { artifacts, ..Progress::default() };
+            check_artifacts(draft, live, &progress)?;
+            decline(draft, live, reason, progress)?
+        }
         ReportBody::Steps(progress) => steps(draft, live, progress)?,
         ReportBody::Complete { progress, end } => complete(draft, live, progress, end)?,
         ReportBody::Renew => unreachable!("a renewal was answered above"),
@@ -80,7 +84,12 @@ fn check(draft: &Draft<'_>, body: &ReportBody) -> Result<(), Refusal> {
     let settings = &draft.fleet.settings;
     let mut checks = Checks::new(settings, "");
     match body {
-        ReportBody::Decline { reason } => checks.text("/reason", reason),
+        ReportBody::Decline { reason, artifacts } => {
+            checks.text("/reason", reason);
+            for artifact in artifacts {
+                checks.text("/artifacts", &artifact.name);
+            }
+        }
         ReportBody::Steps(progress) | ReportBody::Complete { progress, .. } => {
             let max = settings.max_steps_per_report;
             if progress.steps.len() > max || progress.artifacts.len() > max {
@@ -189,9 +198,12 @@ fn ready(draft: &mut Draft<'_>, live: Live<'_>) -> Result<Answer, Refusal> {
     Ok(answer)
 }
 
-fn decline(draft: &mut Draft<'_>, live: Live<'_>, reason: String) -> Result<Answer, Refusal> {
+fn decline(draft: &mut Draft<'_>, live: Live<'_>, reason: String, progress: Progress) -> Result<Answer, Refusal> {
     if live.run.phase == Phase::Executing {
         return Err(wrong_order("steps run already: complete the attempt as failed instead of declining it"));
+    }
+    if progress != Progress::default() {
+        note(draft, live, progress, Answer::Done);
     }
     if let LeaseState::Revoking { why, .. } = live.lease.state {
         stopped(draft, live, why, None);
