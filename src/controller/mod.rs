@@ -15,8 +15,6 @@ mod published;
 mod reads;
 mod stats;
 mod subject;
-#[cfg(test)]
-mod tests;
 mod upload;
 mod waiters;
 mod waits;
@@ -25,7 +23,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{
-        Arc, Mutex, RwLock,
+        Arc, RwLock,
         atomic::AtomicUsize,
         mpsc::{SyncSender, sync_channel},
     },
@@ -119,7 +117,6 @@ fn start_with(
         newest_event: watch::Sender::new(store.newest_event()),
         reloads: watch::Sender::new(0),
         closing: watch::Sender::new(false),
-        told_to_stop: Mutex::default(),
         queue_depth: AtomicUsize::new(0),
         queue_capacity: settings.command_queue,
     });

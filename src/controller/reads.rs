@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     fleet::{
-        ArtifactRow, Batch, DocumentHead, DocumentKind, DocumentVersion, Fleet, Job, JoinToken, MachineView, StepRow,
-        Summary, Token,
+        ArtifactRow, Batch, DocumentHead, DocumentKind, DocumentVersion, Job, JoinToken, MachineView, StepRow, Summary,
+        Token,
     },
     ids::{BatchId, JobId, MachineId, MachineName, Name},
     store::{EventFilter, EventPage, Frame, JobFilter, Page, PageRequest},
@@ -76,7 +76,7 @@ impl Handle {
         after: Option<(u32, String)>,
         limit: usize,
     ) -> Result<Page<ArtifactRow, (u32, String)>, ReadError> {
-        self.read(move |reader| reader.artifacts(job, after.as_ref(), limit)).await
+        self.read(move |reader| reader.artifacts(job, after, limit)).await
     }
 
     pub async fn artifact(&self, job: JobId, attempt: u32, name: String) -> Result<Option<ArtifactRow>, ReadError> {
@@ -104,13 +104,14 @@ impl Handle {
         name: Name,
         version: Option<u32>,
     ) -> Result<Option<DocumentVersion>, ReadError> {
-        let version = if let Some(version) = version {
-            version
-        } else {
-            let wanted = name.clone();
-            let head = self.look_inside(move |fleet, _| fleet.document(kind, &wanted).map(|head| head.version));
-            let Some(newest) = head.await? else { return Ok(None) };
-            newest
+        let version = match version {
+            Some(version) => version,
+            None => {
+                let wanted = name.clone();
+                let head = self.look_inside(move |fleet, _| fleet.document(kind, &wanted).map(|head| head.version));
+                let Some(newest) = head.await? else { return Ok(None) };
+                newest
+            }
         };
         self.read(move |reader| reader.version(kind, &name, version)).await
     }
@@ -136,7 +137,7 @@ impl Handle {
     }
 
     pub async fn summary(&self) -> Result<Summary, ExecuteError> {
-        self.look(Fleet::summary).await
+        self.look(|fleet, now| fleet.summary(now)).await
     }
 
     pub async fn tokens(&self) -> Result<Vec<Token>, ExecuteError> {
