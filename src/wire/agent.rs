@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::{
     job::{Category, StepRef},
-    machine::{Display, Facts, Mode, Readiness},
+    machine::{Facts, Mode, Readiness},
     step::{ArtifactRef, StepReport},
 };
 use crate::{
@@ -121,7 +121,15 @@ pub struct PoolApps {
     pub digest: Digest,
     pub apps: Vec<DocumentRef>,
     /// What the pool says the desktop should be.
-    pub display: Option<Display>,
+    pub display: Option<WantedDisplay>,
+}
+
+/// Physical pixels; scale 1.0 is 96 dots an inch, null any.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct WantedDisplay {
+    pub width: u32,
+    pub height: u32,
+    pub scale: Option<f64>,
 }
 
 /// A document with its version, as the agent reads it. `content` names images by file, and `images` in it gives their digests.

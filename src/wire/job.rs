@@ -57,6 +57,18 @@ fn empty_object() -> Value {
     Value::Object(serde_json::Map::new())
 }
 
+/// The body of `POST /v1/jobs/{id}/retry`; may be left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RetryRequest {
+    /// Also where the job may have had an effect. Needs a note.
+    #[serde(default)]
+    pub force: bool,
+    /// Why, for the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JobState {
