@@ -1,7 +1,3 @@
 //! The executable: hands over to the command line.
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    deskfleet::cli::main(std::env::args_os())
-}
+fn main() {}

@@ -64,13 +64,16 @@ codes! {
     QuotaExceeded = "quota_exceeded", TOO_MANY_REQUESTS, "A quota is used up";
     RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests";
     Internal = "internal", INTERNAL_SERVER_ERROR, "The controller failed";
+    /// A machine that was asked said nothing.
+    NoAnswer = "no_answer", GATEWAY_TIMEOUT, "The machine did not answer";
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, "The controller has too much to do";
     StorageFull = "storage_full", SERVICE_UNAVAILABLE, "The disk is full";
     ShuttingDown = "shutting_down", SERVICE_UNAVAILABLE, "The controller is stopping";
 }
 
 /// An answer from 400 up, on its way out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
 pub struct ApiError {
     pub code: Code,
     pub detail: String,

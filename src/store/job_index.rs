@@ -93,8 +93,7 @@ mod tests {
     use super::*;
 
     fn list(ids: &[u128]) -> Ids {
-        let ids = ids.to_vec();
-        Box::new(ids.into_iter().map(Ok))
+        Box::new(ids.to_vec().into_iter().map(Ok))
     }
 
     #[test]

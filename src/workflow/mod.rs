@@ -16,8 +16,6 @@ mod json;
 pub mod limits;
 mod lint;
 mod markup;
-#[cfg(test)]
-mod meaning;
 mod model;
 mod node;
 mod read;

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::input::InputFault;
-use super::limits;
 
 /// Keywords of JSON Schema 2020-12, without those that lead out of the schema.
 const KEYWORDS: [&str; 52] = [
@@ -86,7 +85,7 @@ const IN_PLACE: [&str; 7] = ["allOf", "anyOf", "oneOf", "not", "if", "then", ELS
 
 /// The mark of a property whose value is masked everywhere but in the job.
 pub(super) const SENSITIVE: &str = "x-sensitive";
-/// How deep a value is filled.
+/// How deep references are followed.
 const DEPTH: usize = 32;
 
 /// Everything in a schema that would be ignored, or leads out of it.
@@ -96,27 +95,7 @@ pub(super) fn check(schema: &Value) -> Vec<InputFault> {
         faults.push(fault("/type", format!("the input is an object: write `type: object` in place of {kind}")));
     }
     walk(schema, schema, "", &mut faults);
-    let patterns = patterns(schema);
-    if patterns > limits::SCHEMA_PATTERNS {
-        faults.push(fault("", format!("{patterns} patterns in the schema, more than {}", limits::SCHEMA_PATTERNS)));
-    }
     faults
-}
-
-/// How many regular expressions a schema has, or what looks like one.
-fn patterns(schema: &Value) -> usize {
-    match schema {
-        Value::Object(keywords) => keywords
-            .iter()
-            .map(|(keyword, value)| match (keyword.as_str(), value) {
-                ("pattern", Value::String(_)) => 1,
-                ("patternProperties", Value::Object(entries)) => entries.len() + patterns(value),
-                _ => patterns(value),
-            })
-            .sum(),
-        Value::Array(items) => items.iter().map(patterns).sum(),
-        _ => 0,
-    }
 }
 
 fn walk(root: &Value, schema: &Value, pointer: &str, faults: &mut Vec<InputFault>) {
@@ -130,7 +109,6 @@ fn walk(root: &Value, schema: &Value, pointer: &str, faults: &mut Vec<InputFault
         let at = format!("{pointer}/{}", escape(keyword));
         match keyword.as_str() {
             "$ref" => reference(root, value, &at, faults),
-            "type" => types(value, &at, faults),
             "$id" | "$dynamicRef" | "$dynamicAnchor" | "$vocabulary" | "$recursiveRef" => {
                 faults.push(fault(&at, format!("`{keyword}` is not taken: keep to `$ref: \"#/$defs/…\"`")));
             }
@@ -151,21 +129,8 @@ fn walk(root: &Value, schema: &Value, pointer: &str, faults: &mut Vec<InputFault
             word => faults.push(fault(&at, unknown(word, value))),
         }
     }
-    if circular(root, schema, &mut Vec::new(), &mut BTreeSet::new()) {
-        faults.push(fault(pointer, "this schema refers to itself without end, or through too many references".to_owned()));
-    } else if holding(root, schema, &IN_PLACE).len() > limits::SCHEMA_BRANCHES {
-        faults.push(fault(pointer, format!("more than {} branches hold for one value", limits::SCHEMA_BRANCHES)));
-    }
-}
-
-/// The compiler of schemas would find a wrong type too, but say it in the words of the meta-schema.
-fn types(value: &Value, at: &str, faults: &mut Vec<InputFault>) {
-    const TYPES: [&str; 7] = ["string", "integer", "number", "boolean", "object", "array", "null"];
-    let (one, several) = (std::slice::from_ref(value), value.as_array());
-    for word in several.map_or(one, Vec::as_slice) {
-        if !word.as_str().is_some_and(|word| TYPES.contains(&word)) {
-            faults.push(fault(at, format!("{word} is no type: there are {}", TYPES.join(", "))));
-        }
+    if circular(root, schema, &mut Vec::new()) {
+        faults.push(fault(pointer, "this schema refers to itself without end".to_owned()));
     }
 }
 
@@ -189,29 +154,22 @@ fn target<'schema>(root: &'schema Value, reference: &str) -> Option<&'schema Val
     root.pointer(reference.strip_prefix('#')?)
 }
 
-/// Whether following references at the same value comes back to one on the way. `done` are those that do not.
-fn circular<'schema>(
-    root: &'schema Value,
-    schema: &'schema Value,
-    way: &mut Vec<&'schema str>,
-    done: &mut BTreeSet<&'schema str>,
-) -> bool {
+/// Whether following references at the same value comes back to one on the way.
+fn circular(root: &Value, schema: &Value, way: &mut Vec<String>) -> bool {
     if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
-        if way.contains(&reference) || way.len() > DEPTH {
+        if way.iter().any(|passed| passed == reference) {
             return true;
         }
-        if done.insert(reference) {
-            way.push(reference);
-            let closed = target(root, reference).is_some_and(|next| circular(root, next, way, done));
-            way.pop();
-            if closed {
-                return true;
-            }
+        way.push(reference.to_owned());
+        let closed = target(root, reference).is_some_and(|next| circular(root, next, way));
+        way.pop();
+        if closed {
+            return true;
         }
     }
     IN_PLACE.iter().filter_map(|keyword| schema.get(keyword)).any(|value| match value {
-        Value::Array(parts) => parts.iter().any(|part| circular(root, part, way, done)),
-        part => circular(root, part, way, done),
+        Value::Array(parts) => parts.iter().any(|part| circular(root, part, way)),
+        part => circular(root, part, way),
     })
 }
 
@@ -223,18 +181,18 @@ const CERTAIN: &[&str] = &["allOf"];
 /// The schemas for the same value as this one, itself first, references and the given branches followed.
 fn holding<'schema>(root: &'schema Value, schema: &'schema Value, branches: &[&str]) -> Vec<&'schema Value> {
     let mut found = Vec::new();
-    let mut open = vec![schema];
-    while let Some(schema) = open.pop() {
-        if found.len() > limits::SCHEMA_BRANCHES {
-            break;
+    let mut open = vec![(schema, 0)];
+    while let Some((schema, depth)) = open.pop() {
+        if depth > DEPTH || found.len() > 1000 {
+            continue;
         }
         found.push(schema);
         let referred = schema.get("$ref").and_then(Value::as_str).and_then(|reference| target(root, reference));
         let parts = branches.iter().filter_map(|keyword| schema.get(keyword));
         for next in parts.chain(referred) {
             match next {
-                Value::Array(parts) => open.extend(parts.iter().rev()),
-                part => open.push(part),
+                Value::Array(parts) => open.extend(parts.iter().rev().map(|part| (part, depth + 1))),
+                part => open.push((part, depth + 1)),
             }
         }
     }

@@ -11,7 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::
 use super::TlsError;
 use crate::{
     http::private_file,
-    ids::{Digest, MachineId},
+    ids::{Digest, MachineName},
     time::Timestamp,
 };
 
@@ -97,18 +97,18 @@ impl Authority {
         Ok(ServerCertificate { pem: format!("{}{}", certificate.pem(), self.pem), key_pem: key.serialize_pem() })
     }
 
-    /// Of the request only the public key is taken, and that it is signed with the private one: who the machine is, the
-    /// controller says.
+    /// Of the request only the public key is taken, and that it is signed with the private one. The name in it is for people:
+    /// whose it is, the fleet knows by its digest.
     pub fn issue_client(
         &self,
         request_pem: &str,
-        machine: MachineId,
+        machine: &MachineName,
         now: Timestamp,
     ) -> Result<ClientCertificate, TlsError> {
         let refused = |e: rcgen::Error| TlsError::Request(e.to_string());
         let mut request = CertificateSigningRequestParams::from_pem(request_pem).map_err(refused)?;
         let mut params = CertificateParams::default();
-        params.distinguished_name = common_name(&machine.to_string());
+        params.distinguished_name = common_name(&shortened(machine.as_str()));
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let expires_at = fill(&mut params, now, CLIENT_VALIDITY)?;
         request.params = params;
@@ -153,6 +153,11 @@ fn common_name(name: &str) -> DistinguishedName {
     let mut distinguished = DistinguishedName::new();
     distinguished.push(DnType::CommonName, name);
     distinguished
+}
+
+/// A common name has 64 characters at most.
+fn shortened(name: &str) -> String {
+    name.chars().take(64).collect()
 }
 
 fn random<const N: usize>() -> Result<[u8; N], TlsError> {
@@ -218,8 +223,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let authority = Authority::open(dir.path(), NOW).unwrap();
         let key = KeyPair::generate().unwrap();
-        let machine = MachineId::new(1, 2);
-        let issued = authority.issue_client(&request(&key), machine, NOW).unwrap();
+        let machine: MachineName = "vm-07".parse().unwrap();
+        let issued = authority.issue_client(&request(&key), &machine, NOW).unwrap();
         let der = CertificateDer::from_pem_slice(issued.pem.as_bytes()).unwrap();
         assert_eq!(issued.digest, Digest::of(&der));
         let (_, parsed) = x509_parser::parse_x509_certificate(&der).unwrap();
@@ -229,8 +234,8 @@ mod tests {
         assert_eq!(issued.expires_at, NOW.saturating_add(CLIENT_VALIDITY));
         assert_eq!(parsed.validity().not_after.timestamp() * 1_000, issued.expires_at.as_ms().cast_signed());
 
-        let again = authority.issue_client(&request(&key), machine, NOW).unwrap();
+        let again = authority.issue_client(&request(&key), &machine, NOW).unwrap();
         assert_ne!(again.digest, issued.digest, "serials are never repeated");
-        assert!(authority.issue_client("no request", machine, NOW).is_err());
+        assert!(authority.issue_client("no request", &machine, NOW).is_err());
     }
 }

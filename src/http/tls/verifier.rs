@@ -113,7 +113,6 @@ mod tests {
     use rustls::pki_types::pem::PemObject as _;
 
     use super::*;
-    use crate::ids::MachineId;
 
     const DAY: Duration = Duration::from_secs(86_400);
     const ISSUED_AT: Timestamp = Timestamp::from_ms(1_764_568_800_000);
@@ -121,7 +120,7 @@ mod tests {
     fn certificate(authority: &Authority) -> CertificateDer<'static> {
         let key = KeyPair::generate().unwrap();
         let request = CertificateParams::default().serialize_request(&key).unwrap().pem().unwrap();
-        let issued = authority.issue_client(&request, MachineId::new(1, 1), ISSUED_AT).unwrap();
+        let issued = authority.issue_client(&request, &"vm-07".parse().unwrap(), ISSUED_AT).unwrap();
         CertificateDer::from_pem_slice(issued.pem.as_bytes()).unwrap()
     }
 

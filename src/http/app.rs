@@ -1,0 +1,79 @@
+//! What every handler can reach.
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+
+use super::{documents::Library, observe::Counters, sessions::Sessions, tls::Tls};
+use crate::{
+    config::{ControllerSettings, LimitSettings},
+    controller::Handle,
+    time::Clock,
+};
+
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    handle: Handle,
+    tls: Tls,
+    limits: LimitSettings,
+    metrics_open: bool,
+    counters: Counters,
+    library: Library,
+    sessions: Sessions,
+    description: OnceLock<Bytes>,
+}
+
+impl App {
+    pub fn new(handle: Handle, tls: Tls, settings: &ControllerSettings) -> Self {
+        Self(Arc::new(Inner {
+            handle,
+            tls,
+            limits: settings.limits,
+            metrics_open: settings.metrics_open,
+            counters: Counters::default(),
+            library: Library::default(),
+            sessions: Sessions::default(),
+            description: OnceLock::new(),
+        }))
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.0.handle
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        self.0.handle.clock()
+    }
+
+    pub(crate) fn tls(&self) -> &Tls {
+        &self.0.tls
+    }
+
+    pub(crate) fn limits(&self) -> &LimitSettings {
+        &self.0.limits
+    }
+
+    pub(crate) fn metrics_open(&self) -> bool {
+        self.0.metrics_open
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+
+    pub(crate) fn library(&self) -> &Library {
+        &self.0.library
+    }
+
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.0.sessions
+    }
+
+    /// The API description as text: the same for the life of the process.
+    pub(crate) fn description(&self) -> Bytes {
+        let make = || super::openapi::describe(&super::routes()).to_string().into();
+        self.0.description.get_or_init(make).clone()
+    }
+}

@@ -1,0 +1,41 @@
+//! The fleet at a glance.
+
+use std::collections::BTreeMap;
+
+use super::document::pause_reason;
+use crate::{
+    fleet,
+    time::duration_ms,
+    wire::{
+        fleet::{FleetSummary, GroupSummary},
+        job::JobState,
+        machine::Status,
+    },
+};
+
+/// `pause`: where all new leases are stopped.
+pub(crate) fn summary(summary: fleet::Summary, pause: Option<&fleet::Pause>) -> FleetSummary {
+    let pool = |pool: fleet::PoolSummary| GroupSummary {
+        jobs: jobs(pool.queued, pool.running),
+        machines: machines(pool.machines),
+        oldest_queued_ms: None,
+    };
+    let team =
+        |team: fleet::TeamSummary| GroupSummary { jobs: jobs(team.queued, team.running), ..GroupSummary::default() };
+    FleetSummary {
+        paused: pause.map(pause_reason),
+        jobs: summary.jobs.into_iter().map(|(state, count)| (state.into(), count)).collect(),
+        machines: machines(summary.machines),
+        oldest_queued_ms: summary.oldest_queued.map(duration_ms),
+        pools: summary.pools.into_iter().map(|(name, group)| (name, pool(group))).collect(),
+        teams: summary.teams.into_iter().map(|(name, group)| (name, team(group))).collect(),
+    }
+}
+
+fn jobs(queued: u64, running: u64) -> BTreeMap<JobState, u64> {
+    [(JobState::Queued, queued), (JobState::Running, running)].into()
+}
+
+fn machines(counts: BTreeMap<fleet::Status, u64>) -> BTreeMap<Status, u64> {
+    counts.into_iter().map(|(status, count)| (status.into(), count)).collect()
+}

@@ -1,0 +1,123 @@
+//! Jobs as clients see them.
+
+use super::{attempt::artifact, value};
+use crate::{
+    fleet,
+    ids::Digest,
+    wire::job::{Artifact, Attempt, Failure, Job, StepRef},
+};
+
+/// The artifacts of a job, and which of their blobs have arrived.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Evidence {
+    artifacts: Vec<Artifact>,
+}
+
+impl Evidence {
+    pub(crate) fn new(rows: &[fleet::ArtifactRow], stored: impl Fn(&Digest) -> bool) -> Self {
+        Self { artifacts: rows.iter().map(|row| artifact(row, stored(&row.artifact.digest))).collect() }
+    }
+
+    pub(crate) fn into_artifacts(self) -> Vec<Artifact> {
+        self.artifacts
+    }
+
+    /// The named ones of one attempt.
+    fn of(&self, attempt: Option<u32>, names: &[String]) -> Vec<Artifact> {
+        let named = |artifact: &&Artifact| Some(artifact.attempt) == attempt && names.contains(&artifact.name);
+        self.artifacts.iter().filter(named).cloned().collect()
+    }
+}
+
+/// Whether a job can't be shown without its artifacts.
+pub(crate) fn names_artifacts(job: &fleet::Job) -> bool {
+    let of_attempts = job.attempts.iter().filter_map(|attempt| attempt.failure.as_ref());
+    of_attempts.chain(job.failure()).any(|failure| !failure.artifacts.is_empty())
+}
+
+pub(crate) fn job(job: &fleet::Job, queue_position: Option<u64>, evidence: &Evidence) -> Job {
+    let spec = &job.spec;
+    let (pool, requested_machine) = match &spec.place {
+        fleet::Place::Pool(pool) => (Some(pool.clone()), None),
+        fleet::Place::Machine(machine) => (None, Some(machine.clone())),
+    };
+    let run_at = match job.state {
+        // Also the wait before another attempt.
+        fleet::JobState::Scheduled { due } => Some(due),
+        _ => spec.run_at,
+    };
+    Job {
+        id: job.id,
+        workflow: spec.workflow.clone(),
+        version: spec.version,
+        state: job.name_of_state().into(),
+        phase: job.run().map(|run| phase(run.phase).to_owned()),
+        team: spec.team.clone(),
+        pool,
+        priority: spec.priority.into(),
+        key: spec.key.clone(),
+        input: value(&spec.input),
+        output: job.output().map(value),
+        labels: spec.labels.clone(),
+        require: spec.require.clone(),
+        files: spec.files.clone(),
+        machine: job.machine().cloned(),
+        requested_machine,
+        batch: spec.batch,
+        retry_of: spec.retry_of,
+        created_at: job.created_at,
+        run_at,
+        queued_at: job.queued_at,
+        started_at: job.started_at,
+        finished_at: job.finished_at,
+        deadline: spec.deadline,
+        cancel_requested_at: job.cancel_requested_at(),
+        queue_position,
+        blocked_reason: job.blocked_reason().map(fleet::BlockedReason::message),
+        progress: None,
+        failure: job.failure().map(|failure| shown_failure(failure, evidence)),
+        attempts: job.attempts.iter().map(|attempt| shown_attempt(attempt, evidence)).collect(),
+    }
+}
+
+fn phase(phase: fleet::Phase) -> &'static str {
+    match phase {
+        fleet::Phase::Offered => "offered",
+        fleet::Phase::Accepted => "accepted",
+        fleet::Phase::Executing => "executing",
+    }
+}
+
+fn shown_attempt(attempt: &fleet::Attempt, evidence: &Evidence) -> Attempt {
+    Attempt {
+        id: attempt.id,
+        number: attempt.number,
+        machine: attempt.machine.clone(),
+        epoch: attempt.epoch,
+        outcome: attempt.outcome.map(Into::into),
+        effect: attempt.effect.into(),
+        offered_at: attempt.offered_at,
+        started_at: attempt.started_at,
+        finished_at: attempt.finished_at,
+        failure: attempt.failure.as_ref().map(|failure| shown_failure(failure, evidence)),
+        decline_reason: attempt.decline_reason.clone(),
+        steps_done: attempt.steps_done,
+        steps_total: attempt.steps_total,
+    }
+}
+
+fn shown_failure(failure: &fleet::Failure, evidence: &Evidence) -> Failure {
+    let step = failure.step.as_ref();
+    Failure {
+        category: failure.category.into(),
+        message: failure.message.clone(),
+        step: step.map(|step| StepRef { path: step.path.clone(), id: step.id.clone(), action: step.action.clone() }),
+        machine: failure.machine.clone(),
+        attempt: failure.attempt,
+        effect: failure.effect.into(),
+        retryable: failure.retryable,
+        fingerprint: failure.fingerprint.clone(),
+        incident: None,
+        artifacts: evidence.of(failure.attempt, &failure.artifacts),
+    }
+}

@@ -1,0 +1,27 @@
+//! Between the fleet's rows and the contract's types. Nothing is decided here.
+
+mod attempt;
+mod batch;
+mod controller;
+mod document;
+mod enums;
+mod event;
+mod fleet;
+mod job;
+mod machine;
+mod refusal;
+mod token;
+
+pub(crate) use attempt::{artifact_of, failure_report, step_record, step_report};
+pub(crate) use batch::batch;
+pub(crate) use document::document;
+pub(crate) use event::event;
+pub(crate) use fleet::summary;
+pub(crate) use job::{Evidence, job, names_artifacts};
+pub(crate) use machine::{machine, readiness_report, session};
+pub(crate) use token::{join_token, token};
+
+/// Content the fleet carried unread. It was valid JSON when it came in; should it not be, it is shown as text.
+pub(crate) fn value(json: &crate::ids::Json) -> serde_json::Value {
+    serde_json::from_str(json.as_str()).unwrap_or_else(|_| serde_json::Value::String(json.as_str().to_owned()))
+}

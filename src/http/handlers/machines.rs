@@ -1,0 +1,158 @@
+//! Machines: look, label, move, take out of service, remove.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
+
+use super::{ok, page, show::MachineContext};
+use crate::{
+    fleet::{Command, MachineView, ModeName, PatchMachine, RemoveMachine, SetMode},
+    http::{
+        access::CallerToken,
+        app::App,
+        problem::{ApiError, ApiResult},
+        request::{JsonBody, PathPart, Query, cursor, parse_id},
+    },
+    ids::{MachineName, Name},
+    wire::machine::{MachinePatch, Mode, ModeRequest, Status},
+};
+
+pub(crate) async fn list(State(app): State<App>, mut query: Query) -> ApiResult<Response> {
+    let limit = query.limit();
+    let after: Option<String> = query.parse("cursor", cursor::decode);
+    let statuses: Vec<Status> = query.list("status", |text| word(text, "idle, busy, offline"));
+    let modes: Vec<Mode> = query.list("mode", |text| word(text, "active, draining, maintenance, quarantined"));
+    let pool: Option<Name> = query.value("pool");
+    let labels = query.prefixed("label.");
+    query.finish()?;
+    let fits = |view: &MachineView| {
+        (statuses.is_empty() || statuses.contains(&view.status.into()))
+            && (modes.is_empty() || modes.contains(&view.row.mode.name.into()))
+            && pool.as_ref().is_none_or(|pool| *pool == view.row.pool)
+            && labels.iter().all(|(key, value)| view.row.labels.get(key) == Some(value))
+    };
+    let context = MachineContext::look(&app).await?;
+    let mut machines = app.handle().machines().await?;
+    machines.retain(fits);
+    let (machines, next) = cursor::page_by_name(machines, after.as_deref(), limit, |view| view.row.name.to_string());
+    Ok(page(machines.iter().map(|view| context.show(view)).collect(), next))
+}
+
+fn word<T: serde::de::DeserializeOwned>(text: &str, all: &str) -> Result<T, String> {
+    serde_json::from_value(text.into()).map_err(|_| format!("`{text}` is none of {all}"))
+}
+
+pub(crate) async fn show_one(State(app): State<App>, PathPart(name): PathPart<String>) -> ApiResult<Response> {
+    let view = find(&app, &name).await?;
+    shown(&app, &view).await
+}
+
+pub(crate) async fn find(app: &App, name: &str) -> ApiResult<MachineView> {
+    let name: MachineName = parse_id("machine", name)?;
+    app.handle()
+        .machine(name.clone())
+        .await?
+        .ok_or_else(|| ApiError::not_found(format!("machine `{name}`: check the spelling, or list what there is")))
+}
+
+async fn shown(app: &App, view: &MachineView) -> ApiResult<Response> {
+    Ok(ok(MachineContext::look(app).await?.show(view)))
+}
+
+pub(crate) async fn change(
+    State(app): State<App>,
+    caller: CallerToken,
+    PathPart(name): PathPart<String>,
+    JsonBody(patch): JsonBody<MachinePatch>,
+) -> ApiResult<Response> {
+    let view = find(&app, &name).await?;
+    let labels = (!patch.labels.is_empty()).then(|| merged(view.row.labels, patch.labels));
+    let machine = view.row.name;
+    let command = PatchMachine { machine: machine.clone(), pool: patch.pool, labels, by: caller.principal() };
+    app.handle().execute(Command::PatchMachine(command)).await?;
+    show_one(State(app), PathPart(machine.to_string())).await
+}
+
+/// Null takes a label away.
+fn merged(mut labels: BTreeMap<String, String>, patch: BTreeMap<String, Option<String>>) -> BTreeMap<String, String> {
+    for (label, value) in patch {
+        match value {
+            Some(value) => labels.insert(label, value),
+            None => labels.remove(&label),
+        };
+    }
+    labels
+}
+
+/// Refused while something runs there. Its certificate is void from now on.
+pub(crate) async fn remove(
+    State(app): State<App>,
+    caller: CallerToken,
+    PathPart(name): PathPart<String>,
+) -> ApiResult<Response> {
+    let view = find(&app, &name).await?;
+    let command = RemoveMachine { machine: view.row.name, by: caller.principal() };
+    app.handle().execute(Command::RemoveMachine(command)).await?;
+    app.sessions().forget(view.row.id);
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// The modes have a route each; what they do is one thing.
+macro_rules! mode_routes {
+    ($($function:ident: $mode:ident;)+) => {$(
+        pub(crate) async fn $function(
+            State(app): State<App>,
+            caller: CallerToken,
+            PathPart(name): PathPart<String>,
+            JsonBody(request): JsonBody<ModeRequest>,
+        ) -> ApiResult<Response> {
+            set_mode(app, &caller, &name, ModeName::$mode, request).await
+        }
+    )+};
+}
+
+mode_routes! {
+    activate: Active;
+    drain: Draining;
+    maintenance: Maintenance;
+    quarantine: Quarantined;
+}
+
+async fn set_mode(
+    app: App,
+    caller: &CallerToken,
+    name: &str,
+    mode: ModeName,
+    request: ModeRequest,
+) -> ApiResult<Response> {
+    let stops = matches!(mode, ModeName::Maintenance | ModeName::Quarantined);
+    if request.now && !stops {
+        return Err(ApiError::fault(
+            "/now",
+            "goes with maintenance and quarantine only: elsewhere what runs is finished",
+        ));
+    }
+    let machine: MachineName = parse_id("machine", name)?;
+    let command =
+        SetMode { machine: machine.clone(), mode, reason: request.reason, now: request.now, by: caller.principal() };
+    app.handle().execute(Command::SetMode(command)).await?;
+    show_one(State(app), PathPart(machine.to_string())).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_adds_changes_and_takes_away() {
+        let text = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let labels: BTreeMap<String, String> = text(&[("site", "north"), ("rack", "7"), ("keep", "x")]);
+        let patch = [("site", Some("south")), ("rack", None), ("new", Some("y")), ("never", None)];
+        let patch = patch.map(|(key, value)| (key.to_owned(), value.map(str::to_owned))).into();
+        assert_eq!(merged(labels, patch), text(&[("site", "south"), ("keep", "x"), ("new", "y")]));
+    }
+}

@@ -1,0 +1,110 @@
+//! Jobs and batches.
+
+use super::{AFTER, CURSOR, LIMIT, SUBMITTER, VIEWER, WAIT};
+use crate::{
+    http::{
+        handlers::{artifacts, batches, jobs, steps, submit},
+        route::{Parameter, Route, bytes, form, get, integer, json, list, page, plain, post, text},
+    },
+    wire::{
+        batch::{Batch, BatchRequest},
+        event::Event,
+        job::{Artifact, Job, JobRequest, RetryRequest},
+        step::StepReport,
+    },
+};
+
+const IDEMPOTENCY: Parameter =
+    text("Idempotency-Key", "Sent again with the same body, the first answer comes again; with another, a conflict.");
+
+pub(super) fn routes() -> Vec<Route> {
+    let mut all = vec![
+        post("/v1/jobs", submit::submit, SUBMITTER)
+            .about("jobs", "Submit a job")
+            .query(&[WAIT])
+            .headers(&[IDEMPOTENCY])
+            .takes(json::<JobRequest>())
+            .takes(form::<JobRequest>())
+            .answers(201, "The job.", json::<Job>())
+            .answers(200, "The job this key made before.", json::<Job>()),
+        get("/v1/jobs", jobs::list, VIEWER)
+            .about("jobs", "Jobs, newest first; of all teams")
+            .query(&[LIMIT, CURSOR, text("order", "`newest` (first) or `oldest`.")])
+            .query(FILTERS)
+            .answers(200, "A page. It may hold fewer than asked for and still have a `next`.", page::<Job>()),
+        get("/v1/jobs/{id}", jobs::show_one, VIEWER)
+            .about("jobs", "One job; with `wait` once it is settled, waiting or blocked")
+            .query(&[WAIT])
+            .answers(200, "The job.", json::<Job>()),
+        post("/v1/jobs/{id}/cancel", jobs::cancel, SUBMITTER)
+            .about("jobs", "Cancel a job")
+            .answers(200, "It is cancelled.", json::<Job>())
+            .answers(202, "Its machine is told to stop.", json::<Job>()),
+        post("/v1/jobs/{id}/retry", jobs::retry, SUBMITTER)
+            .about("jobs", "A new job like a failed or cancelled one")
+            .headers(&[IDEMPOTENCY])
+            .may_take(json::<RetryRequest>())
+            .answers(201, "The new job.", json::<Job>())
+            .answers(200, "The job this key made before.", json::<Job>()),
+        get("/v1/jobs/{id}/steps", steps::list, VIEWER)
+            .about("jobs", "Step reports of an attempt; with `wait` once there are some")
+            .query(&[integer("attempt", "Its number; the latest unless given."), AFTER, CURSOR, LIMIT, WAIT])
+            .answers(200, "A page.", page::<StepReport>()),
+        get("/v1/jobs/{id}/events", steps::events, VIEWER)
+            .about("jobs", "What happened to a job")
+            .query(&[AFTER, CURSOR, LIMIT])
+            .answers(200, "A page, oldest first.", page::<Event>()),
+        get("/v1/jobs/{id}/artifacts", artifacts::list, VIEWER)
+            .about("jobs", "Artifacts of all attempts of a job")
+            .query(&[LIMIT, CURSOR])
+            .answers(200, "A page.", page::<Artifact>()),
+        get("/v1/jobs/{id}/artifacts/{attempt}/{name}", artifacts::content, VIEWER)
+            .about("jobs", "The bytes of an artifact, whole or a range")
+            .answers(200, "The content, in its own type.", bytes("*/*"))
+            .answers(206, "The range asked for.", bytes("*/*"))
+            .answers_nothing(304, "The client has it."),
+    ];
+    all.extend(of_batches());
+    all
+}
+
+const FILTERS: &[Parameter] = &[
+    list("state", "Such as `queued,running`."),
+    text("workflow", "Its name."),
+    text("pool", "The pool it was submitted to."),
+    text("machine", "The machine of its last attempt."),
+    text("team", "Its team."),
+    text("batch", "Its batch."),
+    text("key", "Its key."),
+    text("label.", "`label.K=V`: labels it has."),
+    list("category", "Of its failure, such as `timeout,desktop`."),
+    text("since", "Created then or later, RFC 3339."),
+    text("until", "Created before, RFC 3339."),
+];
+
+fn of_batches() -> Vec<Route> {
+    let limits = [
+        integer("max_running", "At most so many at once; for lines and tables."),
+        integer("stop_after_failures", "After so many failures the rest is cancelled; for lines and tables."),
+    ];
+    vec![
+        post("/v1/batches", batches::create, SUBMITTER)
+            .about("batches", "Submit many jobs, all or none")
+            .query(&[WAIT])
+            .query(&limits)
+            .headers(&[IDEMPOTENCY])
+            .takes(json::<BatchRequest>())
+            .takes(plain("application/x-ndjson"))
+            .takes(plain("text/csv"))
+            .answers(201, "The batch.", json::<Batch>())
+            .answers(200, "The batch this key made before.", json::<Batch>()),
+        get("/v1/batches/{id}", batches::show_one, VIEWER)
+            .about("batches", "One batch; with `wait` once all its jobs are settled")
+            .query(&[WAIT])
+            .answers(200, "The batch.", json::<Batch>()),
+        post("/v1/batches/{id}/cancel", batches::cancel, SUBMITTER)
+            .about("batches", "Cancel the jobs of a batch that are open")
+            .answers(200, "They are cancelled.", json::<Batch>())
+            .answers(202, "Those that run are told to stop.", json::<Batch>()),
+    ]
+}

@@ -1,0 +1,195 @@
+//! One request, or many: times parsed, input held against the workflow's schema, files looked for.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use crate::{
+    fleet::{DocumentKind, JobRequest},
+    http::{
+        app::App,
+        documents::Entry,
+        problem::{ApiError, ApiResult, fault},
+    },
+    ids::{Digest, Json, Name},
+    time::{Timestamp, parse_duration},
+    wire::{self, problem::Fault},
+};
+
+/// What is wrong with more jobs than this is not told one by one.
+const MAX_FAULTS: usize = 100;
+
+type Workflows = BTreeMap<(Name, Option<u32>), Option<Arc<Entry>>>;
+
+/// A single job. A workflow that is not there is `404`, as there is nothing to hold the input against.
+pub(crate) async fn checked(app: &App, request: wire::job::JobRequest) -> ApiResult<JobRequest> {
+    let workflows = workflows(app, std::slice::from_ref(&request)).await?;
+    if workflows.values().any(Option::is_none) {
+        return Err(no_workflow(&request));
+    }
+    let missing = missing_files(app, std::slice::from_ref(&request)).await?;
+    let mut faults = Vec::new();
+    let checked =
+        Check { app, workflows: &workflows, missing: &missing, prefix: String::new() }.job(request, &mut faults);
+    finish(faults, checked)
+}
+
+/// All of a batch, or all that is wrong with it.
+pub(crate) async fn checked_all(app: &App, requests: Vec<wire::job::JobRequest>) -> ApiResult<Vec<JobRequest>> {
+    let workflows = workflows(app, &requests).await?;
+    let missing = missing_files(app, &requests).await?;
+    let mut faults = Vec::new();
+    let mut checked = Vec::with_capacity(requests.len());
+    for (index, request) in requests.into_iter().enumerate() {
+        let prefix = format!("/items/{index}");
+        checked.extend(Check { app, workflows: &workflows, missing: &missing, prefix }.job(request, &mut faults));
+        if faults.len() >= MAX_FAULTS {
+            faults.push(fault("", "there are more faults; mend these first"));
+            break;
+        }
+    }
+    finish(faults, Some(checked))
+}
+
+fn finish<T>(faults: Vec<Fault>, checked: Option<T>) -> ApiResult<T> {
+    match checked {
+        Some(checked) if faults.is_empty() => Ok(checked),
+        _ => Err(ApiError::invalid(faults)),
+    }
+}
+
+fn no_workflow(request: &wire::job::JobRequest) -> ApiError {
+    let what = match request.version {
+        Some(version) => format!("version {version} of workflow `{}`", request.workflow),
+        None => format!("workflow `{}`", request.workflow),
+    };
+    let mut error = ApiError::not_found(format!("{what}: check the spelling, or store it first"));
+    error.faults.push(fault("/workflow", "does not exist"));
+    error
+}
+
+/// Each workflow version once; none where it does not exist.
+async fn workflows(app: &App, requests: &[wire::job::JobRequest]) -> ApiResult<Workflows> {
+    let mut found = Workflows::new();
+    for request in requests {
+        let key = (request.workflow.clone(), request.version);
+        if found.contains_key(&key) {
+            continue;
+        }
+        // Only of a workflow that is still there, also where a version is named.
+        let head = app.handle().document_head(DocumentKind::Workflow, request.workflow.clone()).await?;
+        let entry = match head {
+            None => None,
+            Some(head) => {
+                let version = request.version.unwrap_or(head.version);
+                app.library().version(app.handle(), DocumentKind::Workflow, &request.workflow, version).await?
+            }
+        };
+        found.insert(key, entry);
+    }
+    Ok(found)
+}
+
+async fn missing_files(app: &App, requests: &[wire::job::JobRequest]) -> ApiResult<BTreeSet<Digest>> {
+    let digests: BTreeSet<Digest> = requests.iter().flat_map(|request| request.files.values().copied()).collect();
+    let mut missing = BTreeSet::new();
+    for digest in digests {
+        if app.handle().blob_size(digest).await?.is_none() {
+            missing.insert(digest);
+        }
+    }
+    Ok(missing)
+}
+
+struct Check<'a> {
+    app: &'a App,
+    workflows: &'a Workflows,
+    missing: &'a BTreeSet<Digest>,
+    /// Of all pointers: empty, or `/items/3`.
+    prefix: String,
+}
+
+impl Check<'_> {
+    fn fault(&self, faults: &mut Vec<Fault>, pointer: &str, detail: impl Into<String>) {
+        faults.push(fault(format!("{}{pointer}", self.prefix), detail));
+    }
+
+    /// `None` where there is at least one fault that leaves nothing to build from.
+    fn job(&self, request: wire::job::JobRequest, faults: &mut Vec<Fault>) -> Option<JobRequest> {
+        let now = self.app.clock().now().wall;
+        let mut time = |field: &str, text: Option<&String>| {
+            let parsed = text.map(|text| moment(text, now));
+            parsed.and_then(|parsed| parsed.map_err(|detail| self.fault(faults, field, detail)).ok())
+        };
+        let run_at = time("/run_at", request.run_at.as_ref());
+        let deadline = time("/deadline", request.deadline.as_ref());
+        if !request.notify.is_empty() {
+            self.fault(faults, "/notify", "is not available in this version: leave it out, and follow /v1/events");
+        }
+        for (file, digest) in request.files.iter().filter(|(_, digest)| self.missing.contains(digest)) {
+            let pointer = format!("/files/{}", file.replace('~', "~0").replace('/', "~1"));
+            self.fault(faults, &pointer, format!("is not stored yet: upload it as PUT /v1/blobs/{digest}"));
+        }
+        let entry = self.workflows.get(&(request.workflow.clone(), request.version)).and_then(Option::as_ref);
+        let Some(entry) = entry else {
+            self.fault(faults, "/workflow", format!("there is no workflow `{}` of this version", request.workflow));
+            return None;
+        };
+        let input = self.input(entry, &request.input, faults)?;
+        Some(JobRequest {
+            workflow: request.workflow,
+            version: Some(entry.version.version),
+            input,
+            key: request.key,
+            pool: request.pool,
+            machine: request.machine,
+            require: request.require,
+            priority: request.priority.into(),
+            run_at,
+            deadline,
+            files: request.files,
+            labels: request.labels,
+        })
+    }
+
+    /// With the schema's defaults, as the job will show it.
+    fn input(&self, entry: &Entry, input: &serde_json::Value, faults: &mut Vec<Fault>) -> Option<Json> {
+        let document = match entry.document() {
+            Ok(document) => document,
+            Err(error) => {
+                self.fault(faults, "/workflow", error.detail);
+                return None;
+            }
+        };
+        let schema = &document.as_workflow()?.input;
+        for wrong in schema.check(input) {
+            self.fault(faults, &format!("/input{}", wrong.pointer), wrong.detail);
+        }
+        Some(Json::new(schema.with_defaults(input).to_string()))
+    }
+}
+
+/// A time, or a duration from now.
+fn moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Ok(time);
+    }
+    let duration = parse_duration(text).map_err(|_| {
+        "is neither a time nor a duration: write RFC 3339, such as 2026-12-01T06:00:00Z, or such as 2h".to_owned()
+    })?;
+    Ok(now.saturating_add(duration))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_a_time_or_a_while_from_now() {
+        let now = Timestamp::from_ms(1_000);
+        assert_eq!(moment("2h", now), Ok(Timestamp::from_ms(7_201_000)));
+        assert_eq!(moment("2025-12-01T06:00:00Z", now), Ok(Timestamp::from_ms(1_764_568_800_000)));
+        assert!(moment("tomorrow", now).unwrap_err().contains("2h"));
+    }
+}
