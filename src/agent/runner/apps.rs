@@ -19,8 +19,9 @@ use crate::{
     ids::Name,
     time::format_duration,
     wire::{
+        agent::WantedDisplay,
         job::Category,
-        machine::{Display, Readiness, ReadinessState},
+        machine::{Readiness, ReadinessState},
         step::ArtifactRef,
     },
     workflow::{App, Recovery, Scope, System, VersionProbe},
@@ -107,17 +108,21 @@ impl Runner<'_> {
         Ok(())
     }
 
-    fn check_display(&self, found: &crate::desktop::Display, wanted: Option<Display>) -> Result<(), Break> {
+    fn check_display(&self, found: &crate::desktop::Display, wanted: Option<WantedDisplay>) -> Result<(), Break> {
         let Some(wanted) = wanted else { return Ok(()) };
-        #[expect(clippy::cast_possible_truncation, reason = "a scale is a small number with two digits")]
-        let scale = found.scale as f32;
-        let fits = (found.width, found.height) == (wanted.width, wanted.height) && (scale - wanted.scale).abs() < 0.01;
+        let scale_fits = wanted.scale.is_none_or(|scale| (found.scale - scale).abs() < 0.01);
+        let fits = (found.width, found.height) == (wanted.width, wanted.height) && scale_fits;
         if fits {
             return Ok(());
         }
         let message = format!(
             "the display is {}x{} at scale {}, the pool says {}x{} at scale {}: set the machine's display, or the pool's `display`",
-            found.width, found.height, found.scale, wanted.width, wanted.height, wanted.scale
+            found.width,
+            found.height,
+            found.scale,
+            wanted.width,
+            wanted.height,
+            wanted.scale.map_or_else(|| "any".to_owned(), |scale| scale.to_string())
         );
         fault(Category::Desktop, message)
     }

@@ -8,7 +8,7 @@ use super::fault::Stop;
 use crate::{
     ids::Name,
     time::Now,
-    wire::{agent::AttemptFailure, machine::Display},
+    wire::agent::{AttemptFailure, WantedDisplay},
     workflow::{App, ScopeParts, Workflow},
 };
 
@@ -29,7 +29,7 @@ pub struct Plan {
     /// From the first step to the end.
     pub timeout: Duration,
     /// What the pool says the desktop should be.
-    pub display: Option<Display>,
+    pub display: Option<WantedDisplay>,
 }
 
 /// How a run ended.

@@ -12,10 +12,7 @@ use crate::{
         runner::{Plan, Stop},
     },
     ids::Digest,
-    wire::{
-        agent::{DocumentRef, MachineRef, Offer},
-        machine::Display,
-    },
+    wire::agent::{DocumentRef, MachineRef, Offer, WantedDisplay},
     workflow::{App, Document, Workflow},
 };
 
@@ -46,7 +43,7 @@ pub(super) struct Stores<'a> {
 
 pub(super) async fn assemble(
     offer: &Offer,
-    display: Option<Display>,
+    display: Option<WantedDisplay>,
     stores: &Stores<'_>,
 ) -> Result<(Plan, WorkDir), AssembleError> {
     let workflow = workflow_of(&offer.workflow)?;

@@ -39,7 +39,7 @@ use crate::{
     desktop::DesktopHandle,
     ids::Incarnation,
     time::{Clock, Mono},
-    wire::machine::{Display, Facts},
+    wire::{agent::WantedDisplay, machine::Facts},
     workflow::App,
 };
 use calls::Calls;
@@ -96,7 +96,7 @@ struct Shell {
     facts_task: Option<JoinHandle<Facts>>,
     /// The apps of the pool.
     apps: Vec<Arc<App>>,
-    display: Option<Display>,
+    display: Option<WantedDisplay>,
     facts: Facts,
     surveyed_at: Mono,
     facts_at: Mono,
