@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::OnceLock;
 
+use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as EngineValue};
 use serde_json::Value;
@@ -22,6 +23,9 @@ fn environment() -> &'static Environment<'static> {
     static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
     ENVIRONMENT.get_or_init(|| {
         let mut environment = Environment::new();
+        if let Ok(syntax) = SyntaxConfig::builder().keep_trailing_newline(true).build() {
+            environment.set_syntax(syntax);
+        }
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_fuel(Some(limits::TEMPLATE_FUEL));
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);

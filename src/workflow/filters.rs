@@ -7,7 +7,7 @@ use super::engine::text_of;
 use super::{date, table};
 
 /// All filters there are.
-const NAMES: [&str; 47] = [
+pub(super) const NAMES: [&str; 47] = [
     "abs",
     "attr",
     "batch",
@@ -112,6 +112,10 @@ pub(super) fn install(environment: &mut Environment<'static>) {
     environment.add_filter("split", split);
     environment.add_filter("lines", |value: Value| {
         Ok::<_, Error>(text("lines", &value)?.lines().map(str::to_owned).collect::<Vec<_>>())
+    });
+    // The engine's own escapes what is special in HTML, which no field wants.
+    environment.add_filter("tojson", |value: Value| {
+        serde_json::to_string(&value).map_err(|_| refuse("tojson: this value has no JSON form"))
     });
     environment.add_filter("regex", regex);
     environment.add_filter("tsv", table::tsv);

@@ -40,8 +40,14 @@ pub const MASKS: usize = 20;
 pub const PATTERN_BYTES: usize = 4 * 1024;
 /// Bytes that a compiled regular expression may take.
 pub const PATTERN_COMPILED_BYTES: usize = 1024 * 1024;
+/// Regular expressions of one document, its `input` schema apart.
+pub const PATTERNS: usize = 200;
 /// Bytes of an `input` schema as JSON.
-pub const SCHEMA_BYTES: usize = 256 * 1024;
+pub const SCHEMA_BYTES: usize = 128 * 1024;
+/// Regular expressions of an `input` schema.
+pub const SCHEMA_PATTERNS: usize = 200;
+/// Schemas that hold for one value, by `$ref`, `allOf`, `anyOf`, `oneOf`, `not` and `if`.
+pub const SCHEMA_BRANCHES: usize = 300;
 /// Faults reported for one file. The rest is counted.
 pub const FAULTS: usize = 100;
 /// Repetitions of a step (`retries`) or of a recovery (`times`).

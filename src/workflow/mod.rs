@@ -6,6 +6,7 @@
 //! It must not know files, clocks, randomness, the network, nor anything of ours but `ids`: what a step means on a desktop is the
 //! agent's, what a workflow means for placement is `fleet`'s.
 
+mod annotations;
 mod date;
 mod engine;
 mod expression;
@@ -16,6 +17,8 @@ mod json;
 pub mod limits;
 mod lint;
 mod markup;
+#[cfg(test)]
+mod meaning;
 mod model;
 mod node;
 mod read;

@@ -1,10 +1,11 @@
-//! JSON Schemas as data: what in them this product does not take, where defaults and sensitive properties are.
+//! JSON Schemas as data: what in them would be ignored, lead out of them, or take for ever.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use super::input::InputFault;
+use super::limits;
 
 /// Keywords of JSON Schema 2020-12, without those that lead out of the schema.
 const KEYWORDS: [&str; 52] = [
@@ -85,8 +86,8 @@ const IN_PLACE: [&str; 7] = ["allOf", "anyOf", "oneOf", "not", "if", "then", ELS
 
 /// The mark of a property whose value is masked everywhere but in the job.
 pub(super) const SENSITIVE: &str = "x-sensitive";
-/// How deep references are followed.
-const DEPTH: usize = 32;
+/// How many references may lead from one schema to another for the same value.
+const REFERENCES: usize = 100;
 
 /// Everything in a schema that would be ignored, or leads out of it.
 pub(super) fn check(schema: &Value) -> Vec<InputFault> {
@@ -95,7 +96,27 @@ pub(super) fn check(schema: &Value) -> Vec<InputFault> {
         faults.push(fault("/type", format!("the input is an object: write `type: object` in place of {kind}")));
     }
     walk(schema, schema, "", &mut faults);
+    let patterns = patterns(schema);
+    if patterns > limits::SCHEMA_PATTERNS {
+        faults.push(fault("", format!("{patterns} patterns in the schema, more than {}", limits::SCHEMA_PATTERNS)));
+    }
     faults
+}
+
+/// How many regular expressions a schema has, or what looks like one.
+fn patterns(schema: &Value) -> usize {
+    match schema {
+        Value::Object(keywords) => keywords
+            .iter()
+            .map(|(keyword, value)| match (keyword.as_str(), value) {
+                ("pattern", Value::String(_)) => 1,
+                ("patternProperties", Value::Object(entries)) => entries.len() + patterns(value),
+                _ => patterns(value),
+            })
+            .sum(),
+        Value::Array(items) => items.iter().map(patterns).sum(),
+        _ => 0,
+    }
 }
 
 fn walk(root: &Value, schema: &Value, pointer: &str, faults: &mut Vec<InputFault>) {
@@ -109,6 +130,7 @@ fn walk(root: &Value, schema: &Value, pointer: &str, faults: &mut Vec<InputFault
         let at = format!("{pointer}/{}", escape(keyword));
         match keyword.as_str() {
             "$ref" => reference(root, value, &at, faults),
+            "type" => types(value, &at, faults),
             "$id" | "$dynamicRef" | "$dynamicAnchor" | "$vocabulary" | "$recursiveRef" => {
                 faults.push(fault(&at, format!("`{keyword}` is not taken: keep to `$ref: \"#/$defs/…\"`")));
             }
@@ -129,8 +151,24 @@ fn walk(root: &Value, schema: &Value, pointer: &str, faults: &mut Vec<InputFault
             word => faults.push(fault(&at, unknown(word, value))),
         }
     }
-    if circular(root, schema, &mut Vec::new()) {
-        faults.push(fault(pointer, "this schema refers to itself without end".to_owned()));
+    if circular(root, schema, &mut Vec::new(), &mut BTreeSet::new()) {
+        faults.push(fault(
+            pointer,
+            "this schema refers to itself without end, or through too many references".to_owned(),
+        ));
+    } else if branches(root, schema) > limits::SCHEMA_BRANCHES {
+        faults.push(fault(pointer, format!("more than {} branches hold for one value", limits::SCHEMA_BRANCHES)));
+    }
+}
+
+/// The compiler of schemas would find a wrong type too, but say it in the words of the meta-schema.
+fn types(value: &Value, at: &str, faults: &mut Vec<InputFault>) {
+    const TYPES: [&str; 7] = ["string", "integer", "number", "boolean", "object", "array", "null"];
+    let (one, several) = (std::slice::from_ref(value), value.as_array());
+    for word in several.map_or(one, Vec::as_slice) {
+        if !word.as_str().is_some_and(|word| TYPES.contains(&word)) {
+            faults.push(fault(at, format!("{word} is no type: there are {}", TYPES.join(", "))));
+        }
     }
 }
 
@@ -150,166 +188,56 @@ fn reference(root: &Value, value: &Value, at: &str, faults: &mut Vec<InputFault>
     faults.push(fault(at, detail));
 }
 
-fn target<'schema>(root: &'schema Value, reference: &str) -> Option<&'schema Value> {
-    root.pointer(reference.strip_prefix('#')?)
-}
-
-/// Whether following references at the same value comes back to one on the way.
-fn circular(root: &Value, schema: &Value, way: &mut Vec<String>) -> bool {
+/// Whether following references at the same value comes back to one on the way. `done` are those that do not.
+fn circular<'schema>(
+    root: &'schema Value,
+    schema: &'schema Value,
+    way: &mut Vec<&'schema str>,
+    done: &mut BTreeSet<&'schema str>,
+) -> bool {
     if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
-        if way.iter().any(|passed| passed == reference) {
+        if way.contains(&reference) || way.len() > REFERENCES {
             return true;
         }
-        way.push(reference.to_owned());
-        let closed = target(root, reference).is_some_and(|next| circular(root, next, way));
-        way.pop();
-        if closed {
-            return true;
+        if done.insert(reference) {
+            way.push(reference);
+            let closed = target(root, reference).is_some_and(|next| circular(root, next, way, done));
+            way.pop();
+            if closed {
+                return true;
+            }
         }
     }
     IN_PLACE.iter().filter_map(|keyword| schema.get(keyword)).any(|value| match value {
-        Value::Array(parts) => parts.iter().any(|part| circular(root, part, way)),
-        part => circular(root, part, way),
+        Value::Array(parts) => parts.iter().any(|part| circular(root, part, way, done)),
+        part => circular(root, part, way, done),
     })
 }
 
-/// Schemas that may hold for a value: by `$ref` and any branch.
-const ANY: &[&str] = &["allOf", "anyOf", "oneOf", "if", "then", ELSE];
-/// Schemas that certainly hold: by `$ref` and `allOf`.
-const CERTAIN: &[&str] = &["allOf"];
-
-/// The schemas for the same value as this one, itself first, references and the given branches followed.
-fn holding<'schema>(root: &'schema Value, schema: &'schema Value, branches: &[&str]) -> Vec<&'schema Value> {
-    let mut found = Vec::new();
-    let mut open = vec![(schema, 0)];
-    while let Some((schema, depth)) = open.pop() {
-        if depth > DEPTH || found.len() > 1000 {
-            continue;
-        }
-        found.push(schema);
+/// How many schemas a value is held against at one place, those counted twice that stand in two branches; at most one more than
+/// the limit.
+fn branches(root: &Value, schema: &Value) -> usize {
+    let mut count = 0;
+    let mut open = vec![schema];
+    while let Some(schema) = open.pop().filter(|_| count <= limits::SCHEMA_BRANCHES) {
+        count += 1;
         let referred = schema.get("$ref").and_then(Value::as_str).and_then(|reference| target(root, reference));
-        let parts = branches.iter().filter_map(|keyword| schema.get(keyword));
-        for next in parts.chain(referred) {
+        for next in IN_PLACE.iter().filter_map(|keyword| schema.get(keyword)).chain(referred) {
             match next {
-                Value::Array(parts) => open.extend(parts.iter().rev().map(|part| (part, depth + 1))),
-                part => open.push((part, depth + 1)),
+                Value::Array(parts) => open.extend(parts),
+                part => open.push(part),
             }
         }
     }
-    found
+    count
 }
 
-/// The names of the properties, when the schema names them all; `None` where others may come.
-pub(super) fn properties(root: &Value) -> Option<BTreeSet<String>> {
-    let mut names = BTreeSet::new();
-    for schema in holding(root, root, ANY) {
-        let open = |keyword: &str| schema.get(keyword).is_some_and(|value| *value != Value::Bool(false));
-        if open("additionalProperties") || open("patternProperties") || open("unevaluatedProperties") {
-            return None;
-        }
-        names.extend(
-            schema.get("properties").and_then(Value::as_object).into_iter().flat_map(|map| map.keys().cloned()),
-        );
-    }
-    Some(names)
+/// What a local reference leads to.
+pub(super) fn target<'schema>(root: &'schema Value, reference: &str) -> Option<&'schema Value> {
+    root.pointer(reference.strip_prefix('#')?)
 }
 
-/// Pointers of sensitive values, `*` for any item or any other property. In order, each once.
-pub(super) fn sensitive(root: &Value) -> Vec<String> {
-    let mut found = BTreeSet::new();
-    mark(root, root, "", 0, &mut found);
-    found.into_iter().collect()
-}
-
-fn mark(root: &Value, schema: &Value, pointer: &str, depth: usize, found: &mut BTreeSet<String>) {
-    if depth > 16 || found.len() > 1000 {
-        return;
-    }
-    for schema in holding(root, schema, ANY) {
-        if schema.get(SENSITIVE) == Some(&Value::Bool(true)) {
-            found.insert(pointer.to_owned());
-        }
-        for (name, part) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
-            mark(root, part, &format!("{pointer}/{}", escape(name)), depth + 1, found);
-        }
-        for keyword in ["items", "additionalProperties", "unevaluatedProperties", "contains"] {
-            if let Some(part) = schema.get(keyword) {
-                mark(root, part, &format!("{pointer}/*"), depth + 1, found);
-            }
-        }
-        let lists = schema.get("prefixItems").and_then(Value::as_array).into_iter().flatten();
-        let maps = schema.get("patternProperties").and_then(Value::as_object).into_iter().flat_map(|map| map.values());
-        for part in lists.chain(maps) {
-            mark(root, part, &format!("{pointer}/*"), depth + 1, found);
-        }
-    }
-}
-
-/// Replaces every sensitive value.
-pub(super) fn mask(root: &Value, value: &mut Value) {
-    let pointers: Vec<Vec<String>> = sensitive(root)
-        .iter()
-        .map(|pointer| pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~")).collect())
-        .collect();
-    for tokens in &pointers {
-        mask_at(value, tokens);
-    }
-}
-
-fn mask_at(value: &mut Value, tokens: &[String]) {
-    let Some((first, rest)) = tokens.split_first() else {
-        *value = Value::from("***");
-        return;
-    };
-    match value {
-        Value::Array(items) if first == "*" => items.iter_mut().for_each(|item| mask_at(item, rest)),
-        Value::Object(entries) if first == "*" => entries.values_mut().for_each(|item| mask_at(item, rest)),
-        Value::Object(entries) => entries.get_mut(first).into_iter().for_each(|item| mask_at(item, rest)),
-        _ => {}
-    }
-}
-
-/// Puts defaults where properties are absent; with `nulls`, null where there is no default either.
-pub(super) fn fill(root: &Value, schema: &Value, value: &mut Value, nulls: bool, depth: usize) {
-    if depth > DEPTH {
-        return;
-    }
-    if let Value::Object(object) = value {
-        for (name, property) in properties_of(root, schema, CERTAIN) {
-            let default = || holding(root, property, CERTAIN).into_iter().find_map(|schema| schema.get("default"));
-            if !object.contains_key(name)
-                && let Some(default) = default()
-            {
-                object.insert(name.clone(), default.clone());
-            }
-        }
-        for (name, property) in properties_of(root, schema, ANY) {
-            match object.get_mut(name) {
-                Some(inner) => fill(root, property, inner, nulls, depth + 1),
-                None if nulls => {
-                    object.insert(name.clone(), Value::Null);
-                }
-                None => {}
-            }
-        }
-    }
-    if let Value::Array(items) = value {
-        for part in holding(root, schema, CERTAIN).iter().filter_map(|schema| schema.get("items")) {
-            items.iter_mut().for_each(|item| fill(root, part, item, nulls, depth + 1));
-        }
-    }
-}
-
-fn properties_of<'schema>(
-    root: &'schema Value,
-    schema: &'schema Value,
-    branches: &[&str],
-) -> Vec<(&'schema String, &'schema Value)> {
-    let maps = holding(root, schema, branches).into_iter().filter_map(|schema| schema.get("properties")?.as_object());
-    maps.flatten().collect()
-}
-
-fn escape(name: &str) -> String {
+pub(super) fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 

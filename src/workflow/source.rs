@@ -1,5 +1,7 @@
 //! From the bytes of a file to located trees, one for each document in it.
 
+use serde_json::Value;
+
 use super::fault::Fault;
 use super::model::Document;
 use super::node::{Node, Pointer};
@@ -101,6 +103,36 @@ impl Budget {
             return Err(format!("the file has more than {} bytes, aliases expanded: split it", limits::EXPANDED_BYTES));
         }
         Ok(())
+    }
+}
+
+/// Holds a JSON value that did not come from text against the limits of text.
+pub(super) fn check_json(value: &Value) -> Result<(), Fault> {
+    measure(value, 0, &mut Budget::default()).map_err(|detail| fault_at(0, 0, detail))
+}
+
+fn measure(value: &Value, depth: usize, budget: &mut Budget) -> Result<(), String> {
+    if depth > limits::SOURCE_DEPTH {
+        return Err(format!("nested deeper than {} levels", limits::SOURCE_DEPTH));
+    }
+    match value {
+        Value::String(text) => {
+            check_length(text, limits::TEXT_BYTES, "text")?;
+            budget.spend(text.len())
+        }
+        Value::Array(items) => {
+            budget.spend(1)?;
+            items.iter().try_for_each(|item| measure(item, depth + 1, budget))
+        }
+        Value::Object(entries) => {
+            budget.spend(1)?;
+            entries.iter().try_for_each(|(key, value)| {
+                check_length(key, limits::KEY_BYTES, "key")?;
+                budget.spend(key.len())?;
+                measure(value, depth + 1, budget)
+            })
+        }
+        _ => budget.spend(1),
     }
 }
 

@@ -37,6 +37,8 @@ struct Builder<'text> {
     open: Vec<Open>,
     anchors: BTreeMap<usize, Node>,
     budget: Budget,
+    /// Inside a mapping or list that stands as a key: how deep, and nothing of it is kept.
+    skipping: usize,
 }
 
 struct Open {
@@ -44,6 +46,8 @@ struct Open {
     node: Node,
     /// In a mapping: the key whose value comes next.
     key: Option<Key>,
+    /// A template without quotes, which has been told: what YAML makes of it is not looked at.
+    template: bool,
     /// The keys so far, with their lines.
     seen: BTreeMap<String, u32>,
     start: Marker,
@@ -59,6 +63,10 @@ struct Key {
 
 impl Builder<'_> {
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Fault> {
+        if self.skipping > 0 {
+            self.skip(&event);
+            return Ok(());
+        }
         match event {
             Event::DocumentStart(_) => {
                 self.anchors.clear();
@@ -84,7 +92,7 @@ impl Builder<'_> {
         if line.contains("{{") || line.contains("{%") {
             return fault.suggest(QUOTE_IT);
         }
-        if line.starts_with('\t') || line.trim_start_matches(' ').starts_with('\t') {
+        if error.info().contains("tab") || line.starts_with('\t') || line.trim_start_matches(' ').starts_with('\t') {
             return fault.suggest("indent with spaces: YAML allows no tabs there");
         }
         fault
@@ -165,28 +173,45 @@ impl Builder<'_> {
             return Err(fault_of(at, format!("nested deeper than {} levels", limits::SOURCE_DEPTH)));
         }
         if self.wants_key() {
-            return Err(self.complex_key(at));
+            self.complex_key(at);
+            return Ok(());
         }
         if let Some(tag) = tag {
             self.tag(tag, at);
         }
         let node = self.node(tree, Style::Plain, at);
-        self.open.push(Open { anchor, node, key: None, seen: BTreeMap::new(), start: at });
+        self.open.push(Open { anchor, node, key: None, template: false, seen: BTreeMap::new(), start: at });
         Ok(())
     }
 
     /// A mapping or list where a key should be: mostly `text: {{ input.x }}`, which YAML reads as a mapping in a mapping.
-    fn complex_key(&self, at: Marker) -> Fault {
-        match self.open.last() {
-            Some(outer) if outer.start.line() == at.line() && outer.start.col() + 1 == at.col() => {
-                Fault::at(&outer.node, "a template stands without quotes").suggest(QUOTE_IT)
-            }
-            _ => fault_of(at, "a key is plain text, never a mapping or a list"),
+    fn complex_key(&mut self, at: Marker) {
+        self.skipping = 1;
+        let Some(outer) = self.open.last_mut() else { return };
+        outer.template = outer.start.line() == at.line() && outer.start.col() + 1 == at.col();
+        outer.key = Some(Key { text: String::new(), line: 0, column: 0, dropped: true });
+        let fault = if outer.template {
+            Fault::at(&outer.node, "a template stands without quotes").suggest(QUOTE_IT)
+        } else {
+            fault_of(at, "a key is plain text, never a mapping or a list")
+        };
+        self.faults.push(fault);
+    }
+
+    fn skip(&mut self, event: &Event<'_>) {
+        match event {
+            Event::MappingStart(..) | Event::SequenceStart(..) => self.skipping += 1,
+            Event::MappingEnd | Event::SequenceEnd => self.skipping -= 1,
+            _ => {}
         }
     }
 
     fn end(&mut self) -> Result<(), Fault> {
-        let Some(open) = self.open.pop() else { return Ok(()) };
+        let Some(mut open) = self.open.pop() else { return Ok(()) };
+        if open.template {
+            // Text is what was meant, so that readers find no second fault here.
+            open.node.tree = Tree::Text("0".to_owned());
+        }
         self.add(open.anchor, open.node)
     }
 

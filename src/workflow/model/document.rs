@@ -12,6 +12,7 @@ use super::target::Place;
 use super::workflow::Workflow;
 use crate::workflow::fault::Fault;
 use crate::workflow::node::Node;
+use crate::workflow::source::check_json;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -58,8 +59,9 @@ impl Document {
         Self { body, tree, images }
     }
 
-    /// Reads a document that arrived as JSON.
+    /// Reads a document that arrived as JSON. The limits are those of text.
     pub fn from_json(value: &Value) -> Result<Self, Vec<Fault>> {
+        check_json(value).map_err(|fault| vec![fault])?;
         Self::read(Node::from_json(value))
     }
 

@@ -73,7 +73,7 @@ impl Chord {
         let mut modifiers = Vec::new();
         for part in before.split('+').filter(|_| !before.is_empty()) {
             let modifier = Modifier::parse(part)
-                .ok_or_else(|| (format!("{} is no modifier", part.trim()), Some("ctrl, alt, shift or super")))?;
+                .ok_or_else(|| (format!("{} is no modifier", part.trim()), Modifier::nearest(part)))?;
             if modifiers.contains(&modifier) {
                 return Err((format!("{modifier} stands twice in {text}"), None));
             }
@@ -108,6 +108,12 @@ impl Key {
 }
 
 impl Modifier {
+    fn nearest(text: &str) -> Option<&'static str> {
+        let names = ["ctrl", "alt", "shift", "super"].into_iter();
+        let scored = names.map(|name| (strsim::jaro_winkler(name, &text.to_ascii_lowercase()), name));
+        scored.filter(|(score, _)| *score > 0.7).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
+    }
+
     pub fn parse(text: &str) -> Option<Self> {
         match text.trim().to_ascii_lowercase().as_str() {
             "ctrl" | "control" => Some(Self::Ctrl),

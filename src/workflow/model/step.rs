@@ -21,7 +21,8 @@ pub struct Step {
     pub action: Action,
     /// The step is skipped unless this holds.
     pub when: Option<Condition>,
-    /// How long the step may look for its target or wait for its probe. `None`: [`Step::DEFAULT_TIMEOUT`].
+    /// How long the step may look for its target or wait for its probe. `None`: [`Step::DEFAULT_TIMEOUT`]. The readers have
+    /// put it into the step's own watch or command as well, so `timeout: 5s` beside `if` or `run` is found there.
     pub timeout: Option<Duration>,
     /// `as`: the variable that takes the step's result.
     pub store_as: Option<String>,

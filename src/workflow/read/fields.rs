@@ -59,6 +59,11 @@ impl<'node> Fields<'node> {
         self.asked.extend_from_slice(keys);
     }
 
+    fn known(&self) -> String {
+        let once: std::collections::BTreeSet<&str> = self.asked.iter().copied().collect();
+        once.into_iter().collect::<Vec<_>>().join(", ")
+    }
+
     /// Refuses every key that was not taken; `later` are those of the language that this version does not have.
     pub(super) fn finish(self, what: &str, later: &[&'static str], reader: &mut Reader) {
         for entry in self.entries {
@@ -69,9 +74,10 @@ impl<'node> Fields<'node> {
                 Fault::at(&entry.value, format!("`{}` is not available in this version", entry.key))
             } else {
                 let fault = Fault::at(&entry.value, format!("unknown key `{}` in {what}", entry.key));
-                match nearest(&entry.key, self.asked.iter().chain(later).copied()) {
+                let asked = nearest(&entry.key, self.asked.iter().copied());
+                match asked.or_else(|| nearest(&entry.key, later.iter().copied())) {
                     Some(name) => fault.suggest(format!("did you mean `{name}`?")),
-                    None => fault.suggest(format!("known are {}", self.asked.join(", "))),
+                    None => fault.suggest(format!("known are {}", self.known())),
                 }
             };
             (fault.line, fault.column) = (entry.key_line, entry.key_column);

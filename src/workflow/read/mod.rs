@@ -33,6 +33,7 @@ pub(super) struct Reader {
     /// Faults beyond [`limits::FAULTS`].
     suppressed: usize,
     steps: usize,
+    patterns: usize,
     /// How many apps a step may mean when it names none: exactly one is needed.
     apps: usize,
     /// The screens of this document, when it is an app.
@@ -56,6 +57,7 @@ impl Reader {
             faults: Vec::new(),
             suppressed: 0,
             steps: 0,
+            patterns: 0,
             apps: usize::from(kind == Kind::App),
             screens: BTreeSet::new(),
             inputs: None,

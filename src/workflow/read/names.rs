@@ -6,9 +6,10 @@ pub(super) fn nearest<'name>(word: &str, candidates: impl IntoIterator<Item = &'
     candidates
         .into_iter()
         .map(|candidate| {
-            let alike = strsim::normalized_damerau_levenshtein(&lower, &candidate.to_ascii_lowercase());
-            let begins = candidate.len() >= 3 && (lower.starts_with(candidate) || candidate.starts_with(&*lower));
-            (if begins && lower.len() >= 3 { alike.max(0.7) } else { alike }, candidate)
+            let other = candidate.to_ascii_lowercase();
+            // Damerau sees swapped letters, Jaro-Winkler a common beginning.
+            let swapped = strsim::normalized_damerau_levenshtein(&lower, &other);
+            (swapped.max(strsim::jaro_winkler(&lower, &other) - 0.2), candidate)
         })
         .filter(|(score, _)| *score >= 0.6)
         .max_by(|a, b| a.0.total_cmp(&b.0))
@@ -34,6 +35,8 @@ mod tests {
         assert_eq!(nearest("clcik", names), Some("click"));
         assert_eq!(nearest("Timeout", names), Some("timeout"));
         assert_eq!(nearest("screen_shot", names), Some("screenshot"));
+        assert_eq!(nearest("retry", ["timeout", "retries"]), Some("retries"));
+        assert_eq!(nearest("time", names), Some("timeout"));
         assert_eq!(nearest("banana", names), None);
         assert_eq!(one_of(&["a", "b", "c"]), "a, b or c");
     }

@@ -1,12 +1,14 @@
 //! Reader of steps: one action, and options around it.
 
+use std::time::Duration;
+
 use super::Reader;
 use super::action::{ACTIONS, RESULTLESS};
 use super::fields::Fields;
 use super::names::nearest;
 use super::{place, target, unavailable};
 use crate::workflow::limits;
-use crate::workflow::model::{Action, Condition, ScreenshotWhen, Step, Watch};
+use crate::workflow::model::{Action, Assertion, Condition, ScreenshotWhen, Step, Watch};
 use crate::workflow::node::{Node, Tree};
 
 const OPTIONS: [&str; 10] =
@@ -61,7 +63,10 @@ impl Reader {
         let retries = fields.take("retries").and_then(|node| self.count(node, 0, limits::REPEATS));
         let continue_on_error = fields.take("continue_on_error").and_then(|node| self.boolean(node));
         let screenshot = self.screenshot_option(&mut fields, chosen);
-        let action = chosen.and_then(|action| self.action(action, &mut fields, &path, depth));
+        let mut action = chosen.and_then(|action| self.action(action, &mut fields, &path, depth));
+        if let (Some(action), Some(timeout), Some(node)) = (&mut action, timeout, fields.peek("timeout")) {
+            self.step_timeout(action, timeout, node);
+        }
         let store_as = fields.take("as").and_then(|node| self.result_name(node, chosen));
         fields.allow(&OPTIONS);
         fields.allow(&["then", "else"]);
@@ -86,6 +91,29 @@ impl Reader {
             continue_on_error: continue_on_error.unwrap_or(false),
             place: place(node),
         })
+    }
+
+    /// The step's `timeout` is that of what it waits for or runs. Where it would mean nothing, or stands twice, it is a fault.
+    fn step_timeout(&mut self, action: &mut Action, timeout: Duration, node: &Node) {
+        let inner = match action {
+            Action::Wait(watch)
+            | Action::WaitGone(watch)
+            | Action::Assert(Assertion::Probe(watch))
+            | Action::If { condition: Condition::Probe(watch), .. } => &mut watch.timeout,
+            Action::Run(command) => &mut command.timeout,
+            Action::If { .. } | Action::Assert(_) => {
+                self.fault(node, "`timeout` has no meaning here: an expression is computed once");
+                return;
+            }
+            Action::Sleep(_) | Action::Set(_) | Action::Fail(_) | Action::Key(_) | Action::ReadClipboard { .. } => {
+                self.fault(node, format!("`timeout` has no meaning for `{}`", action.name()));
+                return;
+            }
+            _ => return,
+        };
+        if inner.replace(timeout).is_some() {
+            self.fault(node, "`timeout` stands twice, in the step and in its action");
+        }
     }
 
     /// The one action of a step. None or several are a fault.

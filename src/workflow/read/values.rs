@@ -155,6 +155,11 @@ impl Reader {
             self.fault(node, format!("a regular expression has at most {} bytes", limits::PATTERN_BYTES));
             return None;
         }
+        self.patterns += 1;
+        if self.patterns > limits::PATTERNS {
+            self.fault(node, format!("more than {} regular expressions in one document", limits::PATTERNS));
+            return None;
+        }
         match Pattern::new(text) {
             Ok(pattern) => Some(pattern),
             Err(regex::Error::CompiledTooBig(_)) => {
