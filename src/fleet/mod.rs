@@ -35,6 +35,8 @@ mod rows;
 mod settings;
 mod state;
 mod subjects;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod token;
 mod view;

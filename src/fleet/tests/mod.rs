@@ -1,0 +1,10 @@
+//! Stories of the fleet, told with a store, clients and agents that are a few lines each.
+
+mod batch_stories;
+mod document_stories;
+mod job_stories;
+mod lease_stories;
+mod machine_stories;
+mod placement_stories;
+mod random;
+mod world;
