@@ -241,7 +241,7 @@ impl BlockedReason {
             Self::Paused { what: PausedThing::Pool(name) } => format!("pool `{name}` is paused: resume it"),
             Self::Declined { times } => format!(
                 "machines turned it down {times} times, each reason is in its attempts: mend that; it is queued again when \
-                 a machine it fits joins, is patched or activated, gets an app ready, or restarts its agent"
+                 a machine it fits joins, comes online, is patched or activated, or gets an app ready"
             ),
         }
     }

@@ -105,12 +105,12 @@ impl Fleet {
 
     fn online(&mut self, id: MachineId, incarnation: Incarnation, event: &Event) {
         let link = self.links.entry(id).or_default();
-        link.online = true;
+        let was_online = std::mem::replace(&mut link.online, true);
         link.last_seen = Some(event.at);
         let silent_at = event.mono.saturating_add(self.settings.offline_after);
         self.mono_timers.set(MonoTimer::Offline(id), silent_at);
         let known = self.machines.get(&id).is_some_and(|machine| machine.incarnation == Some(incarnation));
-        if !known {
+        if !was_online || !known {
             self.fit.machines.insert(id);
         }
         self.change_machine(id, |machine| {

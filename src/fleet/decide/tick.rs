@@ -24,13 +24,19 @@ pub(super) fn tick(draft: &mut Draft<'_>) -> Reply {
     let fleet = draft.fleet;
     let max = fleet.settings.max_timers_per_tick;
     let mut done: BTreeSet<JobId> = BTreeSet::new();
+    let mut silent: Vec<MachineId> = Vec::new();
     for timer in fleet.mono_timers.due(draft.now.mono).take(max) {
         match timer {
-            MonoTimer::Offline(machine) => draft.push(Fact::MachineOffline { machine }),
+            MonoTimer::Offline(machine) => silent.push(machine),
             MonoTimer::CoolDown(job, machine) => draft.push(Fact::CooledDown { job, machine }),
-            MonoTimer::Lease(machine) => lapse(draft, machine, &mut done),
+            MonoTimer::Lease(machine) => silent.extend(lapse(draft, machine, &mut done)),
             MonoTimer::Attempt(job) => overrun(draft, job, &mut done),
         }
+    }
+    silent.sort_unstable();
+    silent.dedup();
+    for machine in silent {
+        draft.push(Fact::MachineOffline { machine });
     }
     for timer in fleet.wall_timers.due(draft.now.wall).take(max) {
         let (WallTimer::Due(id) | WallTimer::Deadline(id)) = timer;
@@ -48,24 +54,27 @@ pub(super) fn tick(draft: &mut Draft<'_>) -> Reply {
     Reply::Done
 }
 
-fn lapse(draft: &mut Draft<'_>, machine: MachineId, done: &mut BTreeSet<JobId>) {
+/// The machine, if it has not been heard since it was offered something: it gets nothing more until it is.
+fn lapse(draft: &mut Draft<'_>, machine: MachineId, done: &mut BTreeSet<JobId>) -> Option<MachineId> {
     let fleet = draft.fleet;
-    let Some(machine) = fleet.machines.get(&machine) else { return };
-    let Some(lease) = &machine.lease else { return };
-    let job = fleet.jobs.get(&lease.job());
-    let Some((job, run)) = job.and_then(|job| Some((job, job.run()?))) else { return };
+    let machine = fleet.machines.get(&machine)?;
+    let lease = machine.lease.as_ref()?;
+    let job = fleet.jobs.get(&lease.job())?;
+    let run = job.run()?;
     if !done.insert(job.id) {
-        return;
+        return None;
     }
+    let link = fleet.links.get(&machine.id)?;
     if lease.state == LeaseState::Offered {
         let seconds = fleet.settings.offer_timeout.as_secs();
         ended::decline(draft, job, run, format!("the offer was not accepted within {seconds} s"), None);
-        return;
+        let heard = link.last_seen.is_some_and(|at| lease.since < at);
+        return (link.online && !heard).then_some(machine.id);
     }
-    let told = fleet.links.get(&machine.id).and_then(|link| link.last_seen);
-    let heard = told.map_or_else(String::new, |at| format!(", which was last heard at {at}"));
-    let reason = format!("the lease lapsed: machine `{}`{heard}, did not renew it", machine.name);
+    let heard = link.last_seen.map_or_else(String::new, |at| format!(", which was last heard at {at},"));
+    let reason = format!("the lease lapsed: machine `{}`{heard} did not renew it", machine.name);
     ended::finish(draft, job, run, Ended::Lost { reason }, None);
+    None
 }
 
 fn overrun(draft: &mut Draft<'_>, job: JobId, done: &mut BTreeSet<JobId>) {

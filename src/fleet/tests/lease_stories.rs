@@ -31,6 +31,17 @@ fn an_offer_is_repeated_on_every_poll_until_it_is_accepted() {
 }
 
 #[test]
+fn a_machine_that_does_not_even_answer_an_offer_is_offline_until_it_is_heard() {
+    let (mut world, agents) = World::with_machines(1);
+    let job = world.submit(request("enter"));
+    world.wait(seconds(5));
+    assert_eq!(world.fleet.machine_view(agents[0].machine).unwrap().status, crate::fleet::Status::Offline);
+    world.wait(seconds(300));
+    assert_eq!(world.job(job).declines, 1, "so a dead machine uses up one offer, not all");
+    assert_eq!(world.offer(&agents[0]).job, job);
+}
+
+#[test]
 fn every_lease_has_a_new_epoch() {
     let (mut world, agents) = World::with_machines(1);
     world.submit(request("enter"));

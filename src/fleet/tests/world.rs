@@ -434,7 +434,7 @@ impl Disk {
         }
     }
 
-    fn find(&self, needs: &[Need]) -> Found {
+    pub(super) fn find(&self, needs: &[Need]) -> Found {
         let mut found = Found::default();
         for need in needs {
             match need {
