@@ -80,7 +80,7 @@ impl Refusal {
         Self::Invalid { faults: vec![Fault::new(pointer, detail)] }
     }
 
-    pub(super) fn not_found(what: &'static str, name: impl ToString) -> Self {
+    pub(super) fn not_found(what: &'static str, name: &impl ToString) -> Self {
         Self::NotFound { what, name: name.to_string() }
     }
 }

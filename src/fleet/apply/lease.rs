@@ -20,63 +20,14 @@ use crate::{
 /// Attempts kept in a job's row. Older declined ones go first.
 const MAX_ATTEMPTS_KEPT: usize = 64;
 
-#[expect(clippy::too_many_lines, reason = "one short arm for each fact")]
 pub(super) fn apply(fleet: &mut Fleet, event: &Event) {
     let at = event.at;
     match &event.fact {
         Fact::JobOffered { .. } => fleet.offered(event),
-        Fact::JobAccepted { job, machine, attempt, incarnation, number, answer } => {
-            let held = LeaseState::Held { incarnation: *incarnation };
-            fleet.change_lease(*machine, |lease| {
-                (lease.state, lease.number, lease.answer) = (held, *number, Some(answer.clone()))
-            });
-            fleet.mono_timers.set(MonoTimer::Lease(*machine), fleet.lease_end(event.mono));
-            fleet.change_phase(*job, at, Phase::Accepted);
-            fleet.change_attempt(*job, *attempt, |attempt| attempt.accepted_at = Some(at));
-        }
-        Fact::JobStarted { job, machine, attempt, number, answer } => {
-            fleet.note_report(*machine, *number, answer);
-            fleet.change_phase(*job, at, Phase::Executing);
-            fleet.change_attempt(*job, *attempt, |attempt| attempt.started_at = Some(at));
-            fleet.change_open_job(*job, |job| {
-                job.declines = 0;
-                job.started_at = job.started_at.or(Some(at));
-            });
-            if let Some(limit) = fleet.jobs.get(job).map(|job| Duration::from_millis(job.spec.timeout_ms)) {
-                fleet.mono_timers.set(MonoTimer::Attempt(*job), event.mono.saturating_add(limit));
-            }
-        }
-        Fact::CooledDown { job, machine } => {
-            fleet.mono_timers.clear(MonoTimer::CoolDown(*job, *machine));
-            if let Some(machines) = fleet.cooling.get_mut(job) {
-                machines.remove(machine);
-                if machines.is_empty() {
-                    fleet.cooling.remove(job);
-                }
-            }
-        }
-        Fact::AttemptProgressed {
-            job,
-            machine,
-            attempt,
-            number,
-            answer,
-            steps,
-            artifacts,
-            steps_done,
-            steps_total,
-        } => {
-            fleet.note_report(*machine, *number, answer);
-            let more = u32::try_from(artifacts.len()).unwrap_or(u32::MAX);
-            fleet.change_attempt(*job, *attempt, |attempt| {
-                attempt.steps_done = *steps_done;
-                attempt.steps_total = *steps_total;
-                attempt.artifacts = attempt.artifacts.saturating_add(more);
-            });
-            let number = fleet.jobs.get(job).and_then(|job| job.attempt(*attempt)).map_or(0, |attempt| attempt.number);
-            let evidence = Evidence { job: *job, attempt: *attempt, attempt_number: number, at, late: false };
-            fleet.keep(evidence, steps, artifacts);
-        }
+        Fact::JobAccepted { .. } => fleet.accepted(event),
+        Fact::JobStarted { .. } => fleet.started(event),
+        Fact::CooledDown { job, machine } => fleet.cool_down_over(*job, *machine),
+        Fact::AttemptProgressed { .. } => fleet.progressed(event),
         Fact::AttemptRevoked { job, machine, why, .. } => {
             fleet.mono_timers.clear(MonoTimer::Attempt(*job));
             fleet.change_lease(*machine, |lease| {
@@ -85,30 +36,8 @@ pub(super) fn apply(fleet: &mut Fleet, event: &Event) {
                 }
             });
         }
-        Fact::AttemptFinished { job, machine, attempt, outcome, effect, failure, report } => {
-            fleet.free_lease(*machine, report.map(|number| (number, None)));
-            fleet.mono_timers.clear(MonoTimer::Attempt(*job));
-            fleet.change_attempt(*job, *attempt, |attempt| {
-                attempt.outcome = Some(*outcome);
-                attempt.effect = *effect;
-                attempt.finished_at = Some(at);
-                attempt.failure = failure.as_deref().cloned();
-            });
-            let blameless = failure.as_ref().is_some_and(|failure| failure.category == Category::Business);
-            fleet.change_machine(*machine, |machine| count(&mut machine.stats, *outcome, blameless));
-        }
-        Fact::AttemptDeclined { job, machine, attempt, reason, report } => {
-            fleet.free_lease(*machine, report.map(|report| (report.number, Some(report.incarnation))));
-            fleet.change_attempt(*job, *attempt, |attempt| {
-                attempt.outcome = Some(Outcome::Declined);
-                attempt.finished_at = Some(at);
-                attempt.decline_reason = Some(reason.clone());
-            });
-            fleet.change_open_job(*job, |job| job.declines += 1);
-            fleet.cooling.entry(*job).or_default().insert(*machine);
-            let until = event.mono.saturating_add(fleet.settings.decline_cool_down);
-            fleet.mono_timers.set(MonoTimer::CoolDown(*job, *machine), until);
-        }
+        Fact::AttemptFinished { .. } => fleet.finished(event),
+        Fact::AttemptDeclined { .. } => fleet.declined(event),
         Fact::AttemptLateReport { job, attempt, attempt_number, steps, artifacts, .. } => {
             let evidence = Evidence { job: *job, attempt: *attempt, attempt_number: *attempt_number, at, late: true };
             fleet.keep(evidence, steps, artifacts);
@@ -142,6 +71,99 @@ struct Evidence {
 }
 
 impl Fleet {
+    fn accepted(&mut self, event: &Event) {
+        let Fact::JobAccepted { job, machine, attempt, incarnation, number, answer } = &event.fact else { return };
+        self.change_lease(*machine, |lease| lease.state = LeaseState::Held { incarnation: *incarnation });
+        self.note_report(*machine, *number, answer);
+        self.mono_timers.set(MonoTimer::Lease(*machine), self.lease_end(event.mono));
+        self.change_phase(*job, event.at, Phase::Accepted);
+        self.change_attempt(*job, *attempt, |attempt| attempt.accepted_at = Some(event.at));
+    }
+
+    fn started(&mut self, event: &Event) {
+        let Fact::JobStarted { job, machine, attempt, number, answer } = &event.fact else { return };
+        let at = event.at;
+        self.note_report(*machine, *number, answer);
+        self.change_phase(*job, at, Phase::Executing);
+        self.change_attempt(*job, *attempt, |attempt| attempt.started_at = Some(at));
+        self.change_open_job(*job, |job| {
+            job.declines = 0;
+            job.started_at = job.started_at.or(Some(at));
+        });
+        if let Some(limit) = self.jobs.get(job).map(|job| Duration::from_millis(job.spec.timeout_ms)) {
+            self.mono_timers.set(MonoTimer::Attempt(*job), event.mono.saturating_add(limit));
+        }
+    }
+
+    fn progressed(&mut self, event: &Event) {
+        let Fact::AttemptProgressed {
+            job,
+            machine,
+            attempt,
+            number,
+            answer,
+            steps,
+            artifacts,
+            steps_done,
+            steps_total,
+        } = &event.fact
+        else {
+            return;
+        };
+        self.note_report(*machine, *number, answer);
+        let more = u32::try_from(artifacts.len()).unwrap_or(u32::MAX);
+        self.change_attempt(*job, *attempt, |attempt| {
+            // A last report may bring only pictures.
+            if *steps_total > 0 {
+                (attempt.steps_done, attempt.steps_total) = (*steps_done, *steps_total);
+            }
+            attempt.artifacts = attempt.artifacts.saturating_add(more);
+        });
+        let attempt_number = self.jobs.get(job).and_then(|job| job.attempt(*attempt)).map_or(0, |own| own.number);
+        let evidence = Evidence { job: *job, attempt: *attempt, attempt_number, at: event.at, late: false };
+        self.keep(evidence, steps, artifacts);
+    }
+
+    fn finished(&mut self, event: &Event) {
+        let Fact::AttemptFinished { job, machine, attempt, outcome, effect, failure, report } = &event.fact else {
+            return;
+        };
+        self.free_lease(*machine, report.map(|number| (number, None)));
+        self.mono_timers.clear(MonoTimer::Attempt(*job));
+        self.change_attempt(*job, *attempt, |attempt| {
+            attempt.outcome = Some(*outcome);
+            attempt.effect = *effect;
+            attempt.finished_at = Some(event.at);
+            attempt.failure = failure.as_deref().cloned();
+        });
+        let blameless = failure.as_ref().is_some_and(|failure| failure.category == Category::Business);
+        self.change_machine(*machine, |machine| count(&mut machine.stats, *outcome, blameless));
+    }
+
+    fn declined(&mut self, event: &Event) {
+        let Fact::AttemptDeclined { job, machine, attempt, reason, report } = &event.fact else { return };
+        self.free_lease(*machine, report.map(|report| (report.number, Some(report.incarnation))));
+        self.change_attempt(*job, *attempt, |attempt| {
+            attempt.outcome = Some(Outcome::Declined);
+            attempt.finished_at = Some(event.at);
+            attempt.decline_reason = Some(reason.clone());
+        });
+        self.change_open_job(*job, |job| job.declines += 1);
+        self.cooling.entry(*job).or_default().insert(*machine);
+        let until = event.mono.saturating_add(self.settings.decline_cool_down);
+        self.mono_timers.set(MonoTimer::CoolDown(*job, *machine), until);
+    }
+
+    pub(super) fn cool_down_over(&mut self, job: JobId, machine: MachineId) {
+        self.mono_timers.clear(MonoTimer::CoolDown(job, machine));
+        if let Some(machines) = self.cooling.get_mut(&job) {
+            machines.remove(&machine);
+            if machines.is_empty() {
+                self.cooling.remove(&job);
+            }
+        }
+    }
+
     fn offered(&mut self, event: &Event) {
         let Fact::JobOffered { job: job_id, machine, machine_name, attempt, number, epoch } = &event.fact else {
             return;

@@ -124,16 +124,9 @@ impl Fleet {
         self.links.remove(&id);
         self.mono_timers.clear(MonoTimer::Offline(id));
         self.mono_timers.clear(MonoTimer::Lease(id));
-        let cooling: Vec<JobId> =
-            self.cooling.iter().filter(|(_, ids)| ids.contains(&id)).map(|(job, _)| *job).collect();
-        for job in cooling {
-            self.mono_timers.clear(MonoTimer::CoolDown(job, id));
-            if let Some(machines) = self.cooling.get_mut(&job) {
-                machines.remove(&id);
-                if machines.is_empty() {
-                    self.cooling.remove(&job);
-                }
-            }
+        let resting = self.cooling.iter().filter(|(_, machines)| machines.contains(&id));
+        for job in resting.map(|(job, _)| *job).collect::<Vec<JobId>>() {
+            self.cool_down_over(job, id);
         }
         self.fit.structure = true;
         self.fit.machines.remove(&id);

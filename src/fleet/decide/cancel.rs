@@ -6,7 +6,7 @@ use crate::fleet::{
     command::{CancelBatch, CancelJob},
     draft::Draft,
     event::Fact,
-    job::{CancelRequest, CancelWhy, Job, JobState, Phase, StateName},
+    job::{CancelRequest, CancelWhy, Job, Phase, StateName},
     lease::RevokeWhy,
     refusal::Refusal,
     reply::{BatchReply, JobDid, JobReply, Reply},
@@ -14,7 +14,7 @@ use crate::fleet::{
 };
 
 pub(super) fn job(draft: &mut Draft<'_>, command: &CancelJob, found: &Found) -> Answer {
-    let not_found = || Refusal::not_found("job", command.job);
+    let not_found = || Refusal::not_found("job", &command.job);
     let job = idempotency::job(draft, command.job, found).ok_or_else(not_found)?;
     let did = match job.name_of_state() {
         StateName::Cancelled => JobDid::Cancelled,
@@ -32,12 +32,9 @@ pub(super) fn job(draft: &mut Draft<'_>, command: &CancelJob, found: &Found) -> 
 
 /// Cancels an open job, or asks its machine to stop. Also what a deadline does, with another end.
 pub(super) fn request(draft: &mut Draft<'_>, job: &Job, why: CancelWhy) -> JobDid {
-    let run = match job.state {
-        JobState::Running(run) | JobState::Waiting(run) => run,
-        _ => {
-            end_now(draft, job, &why);
-            return JobDid::Cancelled;
-        }
+    let Some(run) = job.run() else {
+        end_now(draft, job, &why);
+        return JobDid::Cancelled;
     };
     if run.phase == Phase::Offered {
         ended::free(draft, job, run, Outcome::Cancelled, None);
@@ -67,7 +64,7 @@ fn end_now(draft: &mut Draft<'_>, job: &Job, why: &CancelWhy) {
 }
 
 pub(super) fn batch(draft: &mut Draft<'_>, command: &CancelBatch, found: &Found) -> Answer {
-    let not_found = || Refusal::not_found("batch", command.batch);
+    let not_found = || Refusal::not_found("batch", &command.batch);
     let batch = idempotency::batch(draft, command.batch, found).ok_or_else(not_found)?;
     if batch.is_settled() {
         return Ok(Reply::Batch(Box::new(BatchReply { batch: batch.clone(), did: JobDid::Cancelled })));

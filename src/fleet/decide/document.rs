@@ -84,7 +84,7 @@ fn check_version(
 }
 
 fn live<'a>(draft: &Draft<'a>, kind: DocumentKind, name: &Name) -> Result<&'a DocumentHead, Refusal> {
-    draft.fleet.document(kind, name).ok_or_else(|| Refusal::not_found(kind.as_str(), name))
+    draft.fleet.document(kind, name).ok_or_else(|| Refusal::not_found(kind.as_str(), &name))
 }
 
 pub(super) fn delete(draft: &mut Draft<'_>, command: &DeleteDocument) -> Answer {

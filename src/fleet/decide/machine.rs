@@ -20,7 +20,7 @@ use crate::{
 };
 
 fn named<'a>(draft: &Draft<'a>, name: &MachineName) -> Result<&'a Machine, Refusal> {
-    draft.fleet.machine_named(name).ok_or_else(|| Refusal::not_found("machine", name))
+    draft.fleet.machine_named(name).ok_or_else(|| Refusal::not_found("machine", &name))
 }
 
 pub(super) fn patch(draft: &mut Draft<'_>, command: PatchMachine) -> Answer {

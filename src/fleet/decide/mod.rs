@@ -50,7 +50,7 @@ fn dispatch(draft: &mut Draft<'_>, command: Command, found: &Found) -> Answer {
         Command::PatchMachine(command) => machine::patch(draft, command),
         Command::RemoveMachine(command) => machine::remove(draft, &command),
         Command::SetMode(command) => machine::set_mode(draft, command),
-        Command::Poll(command) => poll::poll(draft, command),
+        Command::Poll(command) => poll::poll(draft, &command),
         Command::Report(command) => report::report(draft, command, found),
         Command::CreateToken(command) => token::create(draft, command),
         Command::RevokeToken(command) => token::revoke(draft, &command),

@@ -31,17 +31,17 @@ pub(super) fn authenticated<'a>(draft: &Draft<'a>, certificate: &Digest) -> Resu
 }
 
 /// `Fleet::refresh` puts what the machine has to do into the reply, once placement has been.
-pub(super) fn poll(draft: &mut Draft<'_>, command: Poll) -> Answer {
+pub(super) fn poll(draft: &mut Draft<'_>, command: &Poll) -> Answer {
     let machine = authenticated(draft, &command.certificate)?;
-    check(draft, &command)?;
+    check(draft, command)?;
     let holds = command.held.is_some_and(|(attempt, epoch)| {
         machine.lease.as_ref().is_some_and(|lease| {
             lease.attempt() == attempt && lease.epoch == epoch && lease.incarnation() == Some(command.incarnation)
         })
     });
     let skew_ms = command.wall.and_then(|wall| skew_ms(draft.now, wall));
-    hear(draft, machine, &command, holds, skew_ms);
-    update(draft, machine, &command);
+    hear(draft, machine, command, holds, skew_ms);
+    update(draft, machine, command);
     let assignment = match command.held {
         Some((_, epoch)) if !holds => Assignment::Lost { epoch },
         _ => Assignment::Nothing,

@@ -21,7 +21,7 @@ pub(super) fn job(draft: &mut Draft<'_>, command: RetryJob, found: &Found) -> An
         Ok(key) => key,
         Err(reply) => return Ok(reply),
     };
-    let old = idempotency::job(draft, id, found).ok_or_else(|| Refusal::not_found("job", id))?;
+    let old = idempotency::job(draft, id, found).ok_or_else(|| Refusal::not_found("job", &id))?;
     let mut checks = Checks::new(&draft.fleet.settings, "");
     checks.optional_text("/force", force.as_deref());
     if !checks.faults.is_empty() {

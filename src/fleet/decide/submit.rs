@@ -136,7 +136,7 @@ struct Rejection {
 impl Rejection {
     fn into_refusal(self) -> Refusal {
         match self.unknown_workflow {
-            Some(workflow) => Refusal::not_found("workflow", workflow),
+            Some(workflow) => Refusal::not_found("workflow", &workflow),
             None => Refusal::Invalid { faults: self.faults },
         }
     }
@@ -208,15 +208,12 @@ fn find_workflow<'a>(
     let version = request.version.unwrap_or(head.version);
     let key = (DocumentKind::Workflow, request.workflow.clone(), version);
     let spec = if version == head.version { Some(&head.spec) } else { found.versions.get(&key).map(|row| &row.spec) };
-    match spec {
-        Some(DocumentSpec::Workflow(spec)) => Some((version, spec)),
-        _ => {
-            let detail =
-                format!("workflow `{}` has no version {version}: the newest is {}", request.workflow, head.version);
-            checks.fault("/version", detail);
-            None
-        }
+    if let Some(DocumentSpec::Workflow(spec)) = spec {
+        return Some((version, spec));
     }
+    let (name, newest) = (&request.workflow, head.version);
+    checks.fault("/version", format!("workflow `{name}` has no version {version}: the newest is {newest}"));
+    None
 }
 
 fn check_request(draft: &Draft<'_>, request: &JobRequest, checks: &mut Checks<'_>) {

@@ -37,7 +37,7 @@ pub(super) fn create(draft: &mut Draft<'_>, command: CreateToken) -> Answer {
 
 pub(super) fn revoke(draft: &mut Draft<'_>, command: &RevokeToken) -> Answer {
     if !draft.fleet.tokens.contains_key(&command.token) {
-        return Err(Refusal::not_found("token", command.token));
+        return Err(Refusal::not_found("token", &command.token));
     }
     draft.push(Fact::TokenRevoked { token: command.token });
     Ok(Reply::Done)
@@ -69,7 +69,7 @@ pub(super) fn create_join(draft: &mut Draft<'_>, command: CreateJoinToken) -> An
 
 pub(super) fn revoke_join(draft: &mut Draft<'_>, command: &RevokeJoinToken) -> Answer {
     if !draft.fleet.join_tokens.contains_key(&command.token) {
-        return Err(Refusal::not_found("join token", command.token));
+        return Err(Refusal::not_found("join token", &command.token));
     }
     draft.push(Fact::JoinTokenRevoked { token: command.token });
     Ok(Reply::Done)

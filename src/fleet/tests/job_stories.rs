@@ -23,8 +23,12 @@ fn retry(world: &mut World, job: JobId) -> Result<JobId, Refusal> {
     Ok(reply.job.id)
 }
 
-fn key(text: &str, body: &str) -> Option<Idempotency> {
-    Some(Idempotency { route: "POST /v1/jobs".to_owned(), key: text.to_owned(), body: Digest::of(body.as_bytes()) })
+fn decline(reason: &str) -> ReportBody {
+    ReportBody::Decline { reason: reason.to_owned(), artifacts: vec![] }
+}
+
+fn key(text: &str, body: &str) -> Idempotency {
+    Idempotency { route: "POST /v1/jobs".to_owned(), key: text.to_owned(), body: Digest::of(body.as_bytes()) }
 }
 
 #[test]
@@ -81,7 +85,7 @@ fn a_declined_job_goes_back_to_its_place_and_that_machine_rests() {
     let (first, second) = (world.submit(request("enter")), world.submit(request("enter")));
     let queued_at = world.job(first).queued_at;
     let offer = world.offer(&agents[0]);
-    world.report(&agents[0], &offer, 1, ReportBody::Decline { reason: "the app does not start".to_owned() }).unwrap();
+    world.report(&agents[0], &offer, 1, decline("the app does not start")).unwrap();
     assert_eq!((world.state(first), world.job(first).queued_at), (StateName::Queued, queued_at));
     let attempt = &world.job(first).attempts[0];
     assert_eq!(attempt.decline_reason.as_deref(), Some("the app does not start"));
@@ -117,7 +121,7 @@ fn the_fifth_decline_blocks_a_job_until_a_machine_that_fits_changes() {
         let run = world.job(job).run().unwrap();
         let agent = agents.iter().find(|agent| agent.machine == run.machine).unwrap().clone();
         let offer = world.offer(&agent);
-        world.report(&agent, &offer, 1, ReportBody::Decline { reason: "no".to_owned() }).unwrap();
+        world.report(&agent, &offer, 1, decline("no")).unwrap();
     }
     assert_eq!(world.blocked_code(job), "declined");
     assert_eq!(world.job(job).attempts.len(), 5);
@@ -134,7 +138,7 @@ fn a_decline_after_the_first_step_is_refused() {
     let (mut world, agents) = World::with_machines(1);
     world.submit(request("enter"));
     let offer = world.start(&agents[0]);
-    let refusal = world.report(&agents[0], &offer, 3, ReportBody::Decline { reason: "no".to_owned() }).unwrap_err();
+    let refusal = world.report(&agents[0], &offer, 3, decline("no")).unwrap_err();
     assert_eq!(refusal.code(), "conflict");
 }
 
@@ -330,7 +334,7 @@ fn a_failed_job_is_retried_as_a_new_one() {
 fn the_same_request_twice_is_one_job_also_in_one_commit() {
     let mut world = World::empty();
     let submit = |body: &str| {
-        let idempotency = key("one", body);
+        let idempotency = Some(key("one", body));
         Command::SubmitJob(crate::fleet::SubmitJob { request: request("enter"), idempotency, by: person() })
     };
     let answers = world.execute_together(vec![submit("a"), submit("a"), submit("b")]);
@@ -338,23 +342,23 @@ fn the_same_request_twice_is_one_job_also_in_one_commit() {
     assert_eq!((first.did, second.did), (JobDid::Created, JobDid::Replayed));
     assert_eq!(first.job.id, second.job.id);
     assert_eq!(answers[2], Err(Refusal::IdempotencyMismatch));
-    let other = world.submit_by(request("enter"), team_member("warehouse"), key("one", "a")).unwrap();
+    let other = world.submit_by(request("enter"), team_member("warehouse"), Some(key("one", "a"))).unwrap();
     assert_ne!(other, first.job.id, "another token has keys of its own");
 }
 
 #[test]
 fn an_idempotency_key_is_kept_for_a_day_after_the_job_settled() {
     let mut world = World::empty();
-    let job = world.submit_by(request("enter"), person(), key("one", "a")).unwrap();
+    let job = world.submit_by(request("enter"), person(), Some(key("one", "a"))).unwrap();
     world.wait(seconds(100_000));
-    assert_eq!(world.submit_by(request("enter"), person(), key("one", "a")), Ok(job), "open for long");
+    assert_eq!(world.submit_by(request("enter"), person(), Some(key("one", "a"))), Ok(job), "open for long");
     cancel(&mut world, job).unwrap();
     world.wait(seconds(86_399));
-    assert_eq!(world.submit_by(request("enter"), person(), key("one", "a")), Ok(job));
+    assert_eq!(world.submit_by(request("enter"), person(), Some(key("one", "a"))), Ok(job));
     world.restart();
-    assert_eq!(world.submit_by(request("enter"), person(), key("one", "a")), Ok(job));
+    assert_eq!(world.submit_by(request("enter"), person(), Some(key("one", "a"))), Ok(job));
     world.wait(seconds(2));
-    assert_ne!(world.submit_by(request("enter"), person(), key("one", "a")), Ok(job));
+    assert_ne!(world.submit_by(request("enter"), person(), Some(key("one", "a"))), Ok(job));
 }
 
 #[test]

@@ -365,16 +365,18 @@ impl Game {
         let Some(offer) = player.offer.clone() else { return };
         let complete = |end| ReportBody::Complete { progress: Progress::default(), end };
         let body = match (player.accepted, player.started, choice) {
-            (false, _, 0..=1) | (true, false, 0) => ReportBody::Decline { reason: "not now".to_owned() },
+            (false, _, 0..=1) | (true, false, 0) => {
+                ReportBody::Decline { reason: "not now".to_owned(), artifacts: vec![] }
+            }
             (false, ..) => ReportBody::Accept,
             (true, false, _) => ReportBody::Ready,
             (true, true, 0..=3) => complete(End::Succeeded { output: None }),
             (true, true, 4) => complete(failed(Category::Desktop)),
             (true, true, 5) => complete(failed(Category::Business)),
             (true, true, 6) => complete(End::Cancelled),
-            (true, true, _) => ReportBody::Steps(super::world::step(1)),
+            (true, true, _) => ReportBody::Steps(step(1)),
         };
-        let report = super::world::report(&player.agent, &offer, player.number + 1, body.clone());
+        let report = report(&player.agent, &offer, player.number + 1, body.clone());
         self.sent.push(report.clone());
         match self.execute(Command::Report(report)) {
             Ok(Reply::Report(reply)) => {
@@ -399,7 +401,7 @@ impl Game {
     fn renew(&mut self, agent: usize) {
         let player = &self.players[agent];
         let Some(offer) = player.offer.clone().filter(|_| player.accepted) else { return };
-        let report = super::world::report(&player.agent, &offer, 0, ReportBody::Renew);
+        let report = report(&player.agent, &offer, 0, ReportBody::Renew);
         if let Err(refusal) = self.execute(Command::Report(report)) {
             assert_eq!(refusal.code(), "lease_lost", "{refusal:?}");
             self.players[agent].offer = None;
@@ -435,7 +437,7 @@ fn pick<T: Clone>(items: &[T], which: u8) -> Option<T> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_every_rule_holds_and_everything_ends(steps in proptest::collection::vec(any_step(), 1..120)) {
