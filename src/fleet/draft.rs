@@ -32,7 +32,7 @@ pub(super) struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     pub(super) fn new(fleet: &'a Fleet, now: Now, by: Principal) -> Self {
-        let now = Now { wall: now.wall.max(fleet.meta.wall), mono: now.mono };
+        let now = fleet.steady(now);
         let counter = fleet.meta.counter;
         Self { fleet, now, by, counter, events: Vec::new(), settled: BTreeMap::new(), failed: BTreeMap::new() }
     }

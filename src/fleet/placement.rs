@@ -78,8 +78,9 @@ impl Fleet {
     fn candidates(&self) -> Candidates {
         let mut candidates = Candidates::new();
         for class in self.queue.classes.keys() {
-            let free = self.machines_at(&class.place).filter(|machine| self.index.free.contains(&machine.id));
-            let fitting = free.filter(|machine| has_labels(machine, class) && can_be_ready(machine, class));
+            let free = self.index.free.iter().filter_map(|id| self.machines.get(id));
+            let fitting = free
+                .filter(|machine| is_at(machine, class) && has_labels(machine, class) && can_be_ready(machine, class));
             let machines: BTreeSet<MachineId> = fitting.map(|machine| machine.id).collect();
             if !machines.is_empty() {
                 candidates.insert(class.clone(), machines);

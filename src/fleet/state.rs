@@ -152,6 +152,13 @@ impl Fleet {
         Now { wall: self.meta.wall, mono: self.mono }
     }
 
+    /// The wall clock as the fleet goes by it: never backwards. Where the system's was set back, it goes on at the pace of the
+    /// monotonic one, so that start times and waits still come.
+    pub(super) fn steady(&self, now: Now) -> Now {
+        let passed = now.mono.since(self.mono);
+        Now { wall: now.wall.max(self.meta.wall.saturating_add(passed)), mono: now.mono }
+    }
+
     /// Decides a command and applies its events.
     pub fn handle(&mut self, now: Now, command: Command, found: &Found) -> Decision {
         let decision = decide(self, now, command, found);
@@ -175,7 +182,7 @@ impl Fleet {
     /// How long nothing happens by itself: zero where a timer is due, None where there is no timer.
     pub fn next_timeout(&self, now: Now) -> Option<Duration> {
         let mono = self.mono_timers.next().map(|due| due.since(now.mono));
-        let wall = self.wall_timers.next().map(|due| due.since(now.wall.max(self.meta.wall)));
+        let wall = self.wall_timers.next().map(|due| due.since(self.steady(now).wall));
         [mono, wall].into_iter().flatten().min()
     }
 
@@ -238,7 +245,7 @@ impl Fleet {
     /// Only if it has not expired.
     pub fn token_by_digest(&self, digest: &Digest, now: Now) -> Option<&Token> {
         let token = self.tokens.get(self.index.tokens.get(digest)?)?;
-        token.is_valid(now.wall.max(self.meta.wall)).then_some(token)
+        token.is_valid(self.steady(now).wall).then_some(token)
     }
 
     pub fn tokens(&self) -> impl Iterator<Item = &Token> {
@@ -252,7 +259,7 @@ impl Fleet {
     /// Only if it may still be used. For checking before a certificate is made; joining checks again.
     pub fn join_token_by_digest(&self, digest: &Digest, now: Now) -> Result<&JoinToken, Refusal> {
         let found = self.index.join_tokens.get(digest).and_then(|id| self.join_tokens.get(id));
-        found.filter(|token| token.is_valid(now.wall.max(self.meta.wall))).ok_or_else(|| {
+        found.filter(|token| token.is_valid(self.steady(now).wall)).ok_or_else(|| {
             Refusal::Unauthorized(
                 "this join token is unknown, expired or used up: ask an admin for a new one (`deskfleet join-token create`)"
                     .to_owned(),

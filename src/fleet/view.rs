@@ -113,7 +113,7 @@ impl Fleet {
                 _ => {}
             }
         }
-        summary.oldest_queued = oldest.map(|oldest| now.wall.max(self.meta.wall).since(oldest));
+        summary.oldest_queued = oldest.map(|oldest| self.steady(now).wall.since(oldest));
         summary
     }
 

@@ -175,3 +175,16 @@ fn wall_time_never_runs_backwards() {
     let later = world.submit(request("enter"));
     assert!(later > late, "nor after a restart");
 }
+
+#[test]
+fn a_clock_that_is_set_back_does_not_hold_up_start_times() {
+    let (mut world, _agents) = World::with_machines(1);
+    world.submit(request("enter"));
+    world.now.wall = crate::time::Timestamp::from_ms(START - 3_600_000);
+    let run_at = Some(crate::time::Timestamp::from_ms(START + 10_000));
+    let job = world.submit(JobRequest { run_at, ..request("enter") });
+    world.wait(seconds(9));
+    assert_eq!(world.state(job), StateName::Scheduled);
+    world.wait(seconds(1));
+    assert_ne!(world.state(job), StateName::Scheduled);
+}
