@@ -37,11 +37,10 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ms = i64::try_from(self.0).unwrap_or(i64::MAX);
-        match jiff::Timestamp::from_millisecond(ms) {
-            Ok(time) => write!(f, "{time:.3}"),
-            Err(_) => f.write_str("9999-12-31T23:59:59.999Z"),
-        }
+        // Later ones are written as the last that reads back: a row must never become unreadable by a date in it.
+        let last = jiff::Timestamp::MAX;
+        let ms = i64::try_from(self.0).unwrap_or(i64::MAX).min(last.as_millisecond());
+        write!(f, "{:.3}", jiff::Timestamp::from_millisecond(ms).unwrap_or(last))
     }
 }
 
@@ -220,6 +219,8 @@ mod tests {
         assert_eq!(time.to_string(), "2025-12-01T06:00:00.005Z");
         assert_eq!("2025-12-01T07:00:00.005+01:00".parse(), Ok(time));
         assert!("yesterday".parse::<Timestamp>().is_err());
+        let beyond = Timestamp::from_ms(u64::MAX).to_string();
+        assert_eq!(beyond.parse::<Timestamp>().unwrap().to_string(), beyond);
         assert!("1960-01-01T00:00:00Z".parse::<Timestamp>().is_err());
     }
 

@@ -76,12 +76,17 @@ impl Shared {
 
     /// After a failed commit redb refuses everything until the file is opened anew, from what is durable.
     pub(super) fn reopen(&self) -> Result<(), StoreError> {
+        self.close();
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
-        drop(open.take());
         let database = (self.opener)(&self.path)?;
         migrations::migrate(&database)?;
         *open = Some(database);
         Ok(())
+    }
+
+    /// Readers that are left are told so; the file is free for another process.
+    pub(super) fn close(&self) {
+        drop(self.open.write().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     /// Sees everything committed before, and nothing that comes later.

@@ -23,7 +23,7 @@ pub enum StoreError {
     Full,
     #[error("the record of {what} cannot be read: {detail}; restore the last backup")]
     Unreadable { what: &'static str, detail: String },
-    #[error("the database is being reopened after the disk was full; try again")]
+    #[error("the database is closed, or being reopened after the disk was full; try again")]
     Closed,
     #[error("database: {0}")]
     Database(Box<redb::Error>),

@@ -36,13 +36,13 @@ impl Reader {
     pub fn artifacts(
         &self,
         job: JobId,
-        after: Option<(u32, String)>,
+        after: Option<&(u32, String)>,
         limit: usize,
     ) -> Result<Page<ArtifactRow, (u32, String)>, StoreError> {
         use std::ops::Bound::{Excluded, Included};
         let artifacts = self.shared.begin_read()?.open_table(tables::ARTIFACTS)?;
         let job = job.raw();
-        let from = after.as_ref().map_or(Included((job, 0, "")), |(attempt, name)| Excluded((job, *attempt, &**name)));
+        let from = after.map_or(Included((job, 0, "")), |(attempt, name)| Excluded((job, *attempt, &**name)));
         let range = artifacts.range((from, Excluded((job.saturating_add(1), 0, ""))))?;
         page("an artifact", range, limit, |row: &ArtifactRow| (row.attempt_number, row.artifact.name.clone()))
     }

@@ -93,7 +93,8 @@ mod tests {
     use super::*;
 
     fn list(ids: &[u128]) -> Ids {
-        Box::new(ids.to_vec().into_iter().map(Ok))
+        let ids = ids.to_vec();
+        Box::new(ids.into_iter().map(Ok))
     }
 
     #[test]

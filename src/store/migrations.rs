@@ -51,6 +51,7 @@ fn schema(database: &Database) -> Result<u32, StoreError> {
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "the type of a step")]
     fn nothing(_: &WriteTransaction) -> Result<(), StoreError> {
         Ok(())
     }

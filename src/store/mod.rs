@@ -10,6 +10,8 @@ mod commit;
 mod database;
 mod error;
 mod events;
+#[cfg(test)]
+pub(crate) mod faulty_disk;
 mod history;
 mod job_index;
 mod jobs;
@@ -18,6 +20,8 @@ mod migrations;
 mod page;
 mod record;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
@@ -41,8 +45,14 @@ pub struct Store {
     /// Of the newest committed event; 0 before the first.
     newest_event: u64,
     keep_events: u64,
-    /// Last, so that the directory is given free after everything else.
+    /// Given free after the database is closed.
     _lock: DirLock,
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
 }
 
 /// Reads what is committed. Cheap to clone; calls block on the disk.
