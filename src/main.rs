@@ -1,3 +1,7 @@
 //! The executable: hands over to the command line.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    deskfleet::cli::main(std::env::args_os())
+}

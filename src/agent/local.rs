@@ -69,6 +69,11 @@ pub struct Local {
 impl Local {
     /// Reads the workflow of a file, its apps from the same file or others in that folder, and their images.
     pub fn load(path: &Path) -> Result<Self, LocalError> {
+        Self::load_with(path, &[])
+    }
+
+    /// As `load`, but apps in `app_files` come before those that lie beside the workflow.
+    pub fn load_with(path: &Path, app_files: &[PathBuf]) -> Result<Self, LocalError> {
         let mut images = BTreeMap::new();
         let documents = documents_of(path)?;
         let mut workflows: Vec<&Document> = documents.iter().filter(|one| one.as_workflow().is_some()).collect();
@@ -86,7 +91,7 @@ impl Local {
         };
         let mut apps = Vec::new();
         for name in &workflow.apps {
-            apps.push(Arc::new(find_app(name.as_str(), path, &documents, &mut images)?));
+            apps.push(Arc::new(find_app(name.as_str(), path, &documents, app_files, &mut images)?));
         }
         Ok(Self { workflow: Arc::new(workflow.clone()), apps, images })
     }
@@ -136,9 +141,15 @@ fn find_app(
     name: &str,
     path: &Path,
     own: &[Document],
+    app_files: &[PathBuf],
     images: &mut BTreeMap<Digest, Vec<u8>>,
 ) -> Result<App, LocalError> {
     let is_sought = |one: &&Document| one.as_app().is_some() && one.name().as_str() == name;
+    for named in app_files {
+        if let Some(document) = documents_of(named)?.iter().find(is_sought) {
+            return app_of(document, named, images);
+        }
+    }
     if let Some(document) = own.iter().find(is_sought) {
         return app_of(document, path, images);
     }

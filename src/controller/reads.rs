@@ -76,7 +76,7 @@ impl Handle {
         after: Option<(u32, String)>,
         limit: usize,
     ) -> Result<Page<ArtifactRow, (u32, String)>, ReadError> {
-        self.read(move |reader| reader.artifacts(job, after, limit)).await
+        self.read(move |reader| reader.artifacts(job, after.as_ref(), limit)).await
     }
 
     pub async fn artifact(&self, job: JobId, attempt: u32, name: String) -> Result<Option<ArtifactRow>, ReadError> {

@@ -1,0 +1,96 @@
+//! `deskfleet job`: the tree of its commands, and the small ones among them.
+
+use clap::{Args, Subcommand};
+
+use super::{
+    job_list::{self, ListArgs},
+    job_show,
+    job_submit::{self, SubmitArgs},
+    watch::{self, Show},
+};
+use crate::{
+    cli::{
+        client::{Api, Call, ConnectionFlags},
+        exit::Exit,
+        output::{self, OutputFlag},
+    },
+    wire::job::Job,
+};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  deskfleet job submit register-patient --set mrn=0042 --wait\n  \
+    deskfleet job list --state blocked,needs_review\n  deskfleet job watch job_…")]
+pub(crate) struct JobArgs {
+    #[command(flatten)]
+    connection: ConnectionFlags,
+    #[command(subcommand)]
+    action: JobAction,
+}
+
+#[derive(Debug, Subcommand)]
+enum JobAction {
+    /// Ask for one run of a workflow
+    Submit(Box<SubmitArgs>),
+    /// Jobs, newest first
+    List(Box<ListArgs>),
+    /// One job with its attempts, failure and pictures
+    Show {
+        id: String,
+        #[command(flatten)]
+        output: OutputFlag,
+    },
+    /// Steps as they happen, until it is settled
+    Watch(WatchArgs),
+    /// Stop it, or keep it from starting
+    Cancel {
+        id: String,
+        #[command(flatten)]
+        output: OutputFlag,
+    },
+    /// Submit a failed or cancelled one again, as a new job
+    Retry {
+        id: String,
+        #[command(flatten)]
+        output: OutputFlag,
+    },
+}
+
+#[derive(Debug, Args)]
+struct WatchArgs {
+    id: String,
+    /// Give up watching after this time, such as 10m
+    #[arg(long, value_name = "TIME")]
+    timeout: Option<String>,
+    #[command(flatten)]
+    output: OutputFlag,
+}
+
+pub(crate) async fn run(args: JobArgs) -> anyhow::Result<Exit> {
+    let api = Api::connect(&args.connection)?;
+    match args.action {
+        JobAction::Submit(args) => job_submit::run(&api, *args).await,
+        JobAction::List(args) => job_list::run(&api, *args).await.map(|()| Exit::Done),
+        JobAction::Show { id, output } => job_show::run(&api, &id, output).await.map(|()| Exit::Done),
+        JobAction::Watch(args) => {
+            let timeout = watch::timeout(args.timeout.as_deref())?;
+            let answer = watch::job(&api, &args.id, Show::Steps, timeout).await?;
+            watch::conclude(&answer, args.output.is_json())
+        }
+        JobAction::Cancel { id, output } => act(&api, &id, "cancel", output).await.map(|()| Exit::Done),
+        JobAction::Retry { id, output } => act(&api, &id, "retry", output).await.map(|()| Exit::Done),
+    }
+}
+
+async fn act(api: &Api, id: &str, action: &str, format: OutputFlag) -> anyhow::Result<()> {
+    let answer = api.call::<Job>(Call::post(&["v1", "jobs", id, action])).await?;
+    if format.is_json() {
+        return output::json(&answer.raw);
+    }
+    let job = &answer.value;
+    let asked = if job.cancel_requested_at.is_some() && !job.state.is_settled() {
+        ", asked to stop after its current action"
+    } else {
+        ""
+    };
+    output::line(format!("{}{asked}", watch::state_line(job)))
+}

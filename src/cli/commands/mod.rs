@@ -1,0 +1,23 @@
+//! One file a command: its arguments, what it does, its tests.
+//!
+//! It must not know how the controller decides or keeps anything: client commands speak to it over HTTPS alone.
+
+pub(crate) mod agent;
+pub(crate) mod apply;
+pub(crate) mod artifact;
+pub(crate) mod batch;
+pub(crate) mod config_check;
+pub(crate) mod controller;
+pub(crate) mod documents;
+pub(crate) mod event;
+pub(crate) mod fleet;
+pub(crate) mod job;
+pub(crate) mod job_list;
+pub(crate) mod job_show;
+pub(crate) mod job_submit;
+pub(crate) mod join_token;
+pub(crate) mod lint;
+pub(crate) mod machine;
+pub(crate) mod token;
+pub(crate) mod try_out;
+pub(crate) mod watch;

@@ -1,0 +1,205 @@
+//! `deskfleet try`: a workflow on this desktop, without a controller, by the agent's own runner.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use anyhow::Context as _;
+use clap::Args;
+use serde_json::json;
+
+use super::{
+    job_submit::{input, pairs},
+    watch::StepPrinter,
+};
+use crate::{
+    agent::{
+        local::{Local, LocalError},
+        runner::{Ending, Observer, Stop as StopRunning},
+    },
+    cli::{
+        documents_on_disk,
+        exit::{Exit, Stop, usage},
+        files,
+        output::{self, OutputFlag},
+        runtime,
+    },
+    desktop::DesktopHandle,
+    wire::{
+        agent::AttemptFailure,
+        machine::{Readiness, ReadinessState},
+        step::{ArtifactRef, StepReport},
+    },
+};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  DISPLAY=:7 deskfleet try clinic/register.yaml --input patient.json\n  \
+    deskfleet try add.yaml --set a=1 --set b=2 --app calculator.yaml -d pictures")]
+pub(crate) struct TryArgs {
+    /// A file with one workflow; its apps are found in it, in --app files and in the files beside it
+    workflow: PathBuf,
+    /// JSON object: a file, - for stdin, or the object itself
+    #[arg(long, value_name = "FILE|-|{…}")]
+    input: Option<String>,
+    /// One property of the input; the value is JSON where it reads as such, else text
+    #[arg(long = "set", value_name = "K=V")]
+    properties: Vec<String>,
+    /// A file with apps
+    #[arg(long = "app", value_name = "FILE")]
+    apps: Vec<PathBuf>,
+    /// A file of the job: `files[NAME].path` in the workflow
+    #[arg(long = "file", value_name = "NAME=PATH")]
+    files: Vec<String>,
+    /// Where pictures are saved; `try-` and the workflow's name in the current folder unless given
+    #[arg(short, long)]
+    directory: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputFlag,
+}
+
+pub(crate) fn run(args: TryArgs) -> anyhow::Result<Exit> {
+    if !lint(&args.workflow)? {
+        return Ok(Exit::Unsuccessful);
+    }
+    let input = input(args.input.as_deref(), &args.properties)?;
+    let local = Local::load_with(&args.workflow, &args.apps).map_err(refused)?;
+    let plan = local.plan(&input, job_files(&args.files)?).map_err(refused)?;
+    let name = local.workflow.name.as_str();
+    let directory = args.directory.unwrap_or_else(|| PathBuf::from(format!("try-{name}")));
+    let mut watcher = Watcher::new(directory, interrupts()?);
+    let ending = local.run(&plan, DesktopHandle::new(), &mut watcher);
+    watcher.printer.clear();
+    if watcher.saved > 0 {
+        output::remark(format!("{} pictures in {}", watcher.saved, watcher.directory.display()));
+    }
+    conclude(ending, args.output)
+}
+
+/// Says what is wrong with the file; false where it can't be tried.
+fn lint(path: &Path) -> anyhow::Result<bool> {
+    let files = documents_on_disk::read(path)?;
+    anyhow::ensure!(!path.is_dir(), usage("give the file of the workflow, not a folder"));
+    let findings = documents_on_disk::lint_alone(&files[0]);
+    for finding in &findings {
+        let excerpt = documents_on_disk::excerpt(finding, &files);
+        output::remark(format!("{}{excerpt}", output::clean(&finding.to_string())));
+    }
+    Ok(!documents_on_disk::has_errors(&findings))
+}
+
+fn refused(error: LocalError) -> anyhow::Error {
+    let exit = match error {
+        LocalError::Unreadable { .. } | LocalError::TooLarge { .. } => Exit::Broken,
+        LocalError::NoApp { .. } => Exit::NotFound,
+        LocalError::Faults { .. } => Exit::Unsuccessful,
+        LocalError::NoWorkflow { .. } | LocalError::SeveralWorkflows { .. } => Exit::Usage,
+        LocalError::Input(_) => Exit::Refused,
+    };
+    Stop::new(exit, error.to_string()).into()
+}
+
+fn job_files(texts: &[String]) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+    let absolute = |(name, path): (String, String)| {
+        let path = std::path::absolute(&path).with_context(|| format!("--file {name}={path}"))?;
+        if !path.is_file() {
+            return Err(Stop::new(Exit::NotFound, format!("--file {name}: there is no file {}", path.display())).into());
+        }
+        Ok((name, path))
+    };
+    pairs("--file", texts)?.into_iter().map(absolute).collect()
+}
+
+fn conclude(ending: Ending, format: OutputFlag) -> anyhow::Result<Exit> {
+    let (exit, report) = match ending {
+        Ending::Succeeded { output } => (Exit::Done, json!({ "outcome": "succeeded", "output": output })),
+        Ending::Failed(failure) => {
+            output::remark(failure_text(&failure));
+            (Exit::Unsuccessful, json!({ "outcome": "failed", "failure": failure }))
+        }
+        Ending::Stopped(_) => {
+            output::remark("stopped");
+            (Exit::Unsuccessful, json!({ "outcome": "cancelled" }))
+        }
+    };
+    if format.is_json() {
+        output::json(&report)?;
+    } else if let Some(result) = report.get("output") {
+        output::json(result)?;
+    }
+    Ok(exit)
+}
+
+fn failure_text(failure: &AttemptFailure) -> String {
+    let step =
+        failure.step.as_ref().map(|step| format!("\n  step {} ({})", step.path, step.action)).unwrap_or_default();
+    let message = output::clean(&failure.message);
+    format!("failed, {}: {message}{step}", output::word(&failure.category))
+}
+
+/// Set by the first Ctrl-C, between two actions of the run; the second one ends the process.
+fn interrupts() -> anyhow::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let set = Arc::clone(&flag);
+    let runtime = runtime::client()?;
+    let wait = move || {
+        runtime.block_on(async {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                if set.swap(true, Ordering::SeqCst) {
+                    std::process::exit(i32::from(Exit::Broken as u8));
+                }
+            }
+        });
+    };
+    std::thread::Builder::new().name("interrupts".to_owned()).spawn(wait).context("no thread to wait for Ctrl-C")?;
+    Ok(flag)
+}
+
+/// Prints steps and saves pictures as they come.
+struct Watcher {
+    printer: StepPrinter,
+    directory: PathBuf,
+    saved: u32,
+    interrupted: Arc<AtomicBool>,
+}
+
+impl Watcher {
+    fn new(directory: PathBuf, interrupted: Arc<AtomicBool>) -> Self {
+        Self { printer: StepPrinter::new(), directory, saved: 0, interrupted }
+    }
+
+    fn save(&mut self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+        std::fs::create_dir_all(&self.directory)?;
+        std::fs::write(self.directory.join(files::plain_name(name)), bytes)?;
+        self.saved += 1;
+        Ok(())
+    }
+}
+
+impl Observer for Watcher {
+    fn go_on(&mut self) -> Result<(), StopRunning> {
+        if self.interrupted.load(Ordering::SeqCst) { Err(StopRunning::Cancelled) } else { Ok(()) }
+    }
+
+    fn step(&mut self, report: StepReport) {
+        self.printer.step(1, &report);
+    }
+
+    fn artifact(&mut self, artifact: &ArtifactRef, bytes: Option<Vec<u8>>) {
+        let Some(bytes) = bytes else { return };
+        if let Err(error) = self.save(&artifact.name, &bytes) {
+            self.printer.remark(format!("{} can't be saved: {error}", artifact.name));
+        }
+    }
+
+    fn readiness(&mut self, app: &crate::ids::Name, readiness: &Readiness) {
+        let reason = readiness.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        if readiness.state != ReadinessState::Ready {
+            self.printer.remark(output::clean(&format!("  {app} {}{reason}", output::word(&readiness.state))));
+        }
+    }
+}

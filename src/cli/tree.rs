@@ -1,0 +1,191 @@
+//! The tree of commands, and where each leads.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+use super::{
+    commands::{
+        agent, apply, artifact, batch, config_check, controller, documents, event, fleet, job, join_token, lint,
+        machine, token, try_out,
+    },
+    exit::{self, Exit, usage},
+    runtime,
+    settings_flags::{AgentSide, As, ControllerSide, EitherSide, SettingsFlags},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  deskfleet                                                  start a controller
+  deskfleet --agent --controller https://HOST:8443 --join-token-file FILE
+                                                             run jobs on this desktop
+  deskfleet apply -f FOLDER                                  send apps, pools, workflows
+  deskfleet job submit WORKFLOW --set name=value --watch     run a job and see its steps
+  deskfleet try WORKFLOW.yaml --input FILE                   the same here, without a controller
+
+`deskfleet controller --help` and `deskfleet agent run --help` list every setting.
+Client commands read DESKFLEET_URL, DESKFLEET_TOKEN or DESKFLEET_TOKEN_FILE, and DESKFLEET_CA.";
+
+/// Runs unattended desktop automation on pools of machines.
+///
+/// Without a command it is the controller; with --agent, the agent of this desktop.
+#[derive(Debug, Parser)]
+#[command(name = "deskfleet", version, args_conflicts_with_subcommands = true, after_help = EXAMPLES,
+    disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// Be the agent of this desktop: the same as `deskfleet agent run`
+    #[arg(long)]
+    agent: bool,
+    #[command(flatten)]
+    settings: SettingsFlags<EitherSide>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the controller
+    #[command(after_help = "Examples:\n  deskfleet controller --data-dir /var/lib/deskfleet\n  \
+        deskfleet controller --config /etc/deskfleet/config.toml")]
+    Controller {
+        #[command(flatten)]
+        settings: SettingsFlags<ControllerSide>,
+    },
+    /// Be a machine of the fleet
+    #[command(subcommand)]
+    Agent(AgentCommand),
+    /// Give the controller documents and their images
+    Apply(apply::ApplyArgs),
+    /// Check documents and name every fault
+    Lint(lint::LintArgs),
+    /// Run a workflow on this desktop, without a controller
+    Try(try_out::TryArgs),
+    /// Documents as the controller has them
+    Get(documents::GetArgs),
+    /// Take a document out
+    Delete(documents::DeleteArgs),
+    /// Submit, list, watch, cancel jobs
+    Job(job::JobArgs),
+    /// Many jobs submitted as one
+    Batch(batch::BatchArgs),
+    /// Look at machines, take them out and in
+    Machine(machine::MachineArgs),
+    /// The fleet at a glance; stop and resume it
+    Fleet(fleet::FleetArgs),
+    /// What happened, as it happens
+    Event(event::EventArgs),
+    /// Pictures and files that jobs left
+    Artifact(artifact::ArtifactArgs),
+    /// Who may call the API
+    Token(token::TokenArgs),
+    /// What lets machines join
+    JoinToken(join_token::JoinTokenArgs),
+    /// Settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Completions for a shell, on stdout
+    #[command(
+        after_help = "Example:\n  deskfleet completions bash > ~/.local/share/bash-completion/completions/deskfleet"
+    )]
+    Completions { shell: Shell },
+}
+
+#[derive(Debug, Subcommand)]
+enum AgentCommand {
+    /// Join the controller, then take jobs until stopped
+    #[command(after_help = "Examples:\n  \
+        DISPLAY=:7 deskfleet agent run --controller https://fleet.example.org:8443 --join-token-file join.token --label site=north\n  \
+        deskfleet agent run    (once it has joined)")]
+    Run {
+        #[command(flatten)]
+        settings: SettingsFlags<AgentSide>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Read all settings as the controller and the agent would, and name every fault
+    Check(CheckArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  deskfleet config check --config /etc/deskfleet/config.toml")]
+struct CheckArgs {
+    #[arg(long, value_name = "FILE", help = "The file to check [env: DESKFLEET_CONFIG]")]
+    config: Option<PathBuf>,
+}
+
+/// The tree for parsing, completions and documentation.
+pub fn command() -> clap::Command {
+    with_exit_codes(Cli::command())
+}
+
+/// Every command's long help ends with the exit codes.
+fn with_exit_codes(command: clap::Command) -> clap::Command {
+    let after = command.get_after_help().map(ToString::to_string);
+    let long = after.map_or_else(|| exit::HELP.to_owned(), |after| format!("{after}\n\n{}", exit::HELP));
+    command.after_long_help(long).mut_subcommands(with_exit_codes)
+}
+
+impl Cli {
+    pub(crate) fn run(self) -> anyhow::Result<Exit> {
+        match self.command {
+            Some(command) => command.run(),
+            None if self.agent => {
+                refuse_foreign(&self.settings, As::Agent)?;
+                agent::run(self.settings.settings(As::Agent)?.agent)
+            }
+            None => {
+                refuse_foreign(&self.settings, As::Controller)?;
+                controller::run(&self.settings.settings(As::Controller)?.controller)
+            }
+        }
+    }
+}
+
+fn refuse_foreign(settings: &SettingsFlags<EitherSide>, role: As) -> anyhow::Result<()> {
+    match (settings.foreign(role), role) {
+        (None, _) => Ok(()),
+        (Some(flag), As::Controller) => Err(usage(format!("--{flag} is for an agent; add --agent, or leave it out"))),
+        (Some(flag), As::Agent) => {
+            Err(usage(format!("--{flag} is for a controller; leave it out, or leave out --agent")))
+        }
+    }
+}
+
+impl Command {
+    fn run(self) -> anyhow::Result<Exit> {
+        let done = |()| Exit::Done;
+        match self {
+            Self::Controller { settings } => controller::run(&settings.settings(As::Controller)?.controller),
+            Self::Agent(AgentCommand::Run { settings }) => agent::run(settings.settings(As::Agent)?.agent),
+            Self::Config(ConfigCommand::Check(args)) => config_check::run(args.config.as_deref()),
+            Self::Completions { shell } => completions(shell),
+            Self::Lint(args) => lint::run(&args),
+            Self::Try(args) => try_out::run(args),
+            Self::Apply(args) => wait(apply::run(args)),
+            Self::Get(args) => wait(documents::get(args)).map(done),
+            Self::Delete(args) => wait(documents::delete(args)).map(done),
+            Self::Job(args) => wait(job::run(args)),
+            Self::Batch(args) => wait(batch::run(args)),
+            Self::Machine(args) => wait(machine::run(args)).map(done),
+            Self::Fleet(args) => wait(fleet::run(args)).map(done),
+            Self::Event(args) => wait(event::run(args)).map(done),
+            Self::Artifact(args) => wait(artifact::run(args)).map(done),
+            Self::Token(args) => wait(token::run(args)).map(done),
+            Self::JoinToken(args) => wait(join_token::run(args)).map(done),
+        }
+    }
+}
+
+fn wait<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    runtime::client()?.block_on(command)
+}
+
+fn completions(shell: Shell) -> anyhow::Result<Exit> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command(), "deskfleet", &mut script);
+    super::output::line(String::from_utf8_lossy(&script).trim_end())?;
+    Ok(Exit::Done)
+}
