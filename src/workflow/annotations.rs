@@ -95,7 +95,9 @@ pub(super) fn defaults(root: &Value, schemas: &[&Value], value: &mut Value) {
         }
         Value::Array(items) => {
             let parts: Vec<&Value> = certain.iter().filter_map(|schema| schema.get("items")).collect();
-            items.iter_mut().for_each(|item| defaults(root, &parts, item));
+            for item in items {
+                defaults(root, &parts, item);
+            }
         }
         _ => {}
     }
@@ -117,7 +119,9 @@ pub(super) fn nulls(root: &Value, schemas: &[&Value], value: &mut Value) {
         }
         Value::Array(items) => {
             let parts = unnamed(&any);
-            items.iter_mut().for_each(|item| nulls(root, &parts, item));
+            for item in items {
+                nulls(root, &parts, item);
+            }
         }
         _ => {}
     }

@@ -1,5 +1,7 @@
 //! The filters of templates: the engine's, made strict where they would print null as a word, and our own.
 
+#![expect(clippy::needless_pass_by_value, reason = "the engine hands arguments over by value")]
+
 use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Value};
 

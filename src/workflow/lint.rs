@@ -1,6 +1,6 @@
 //! Lint: every fault of one file or of a set, and what deserves a second look.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::fault::Fault;
@@ -83,7 +83,7 @@ struct Findings {
     diagnostics: Vec<Diagnostic>,
     documents: Vec<(String, Document)>,
     /// Of every document that has them, faulty ones too, so that one fault does not draw others after it.
-    named: BTreeMap<(String, String), Place>,
+    named: BTreeSet<(String, String)>,
 }
 
 impl Findings {
@@ -149,10 +149,8 @@ impl Findings {
         let (Some(kind), Some(name)) = (text("kind"), text("name")) else { return };
         let place = Place { pointer: "/name".to_owned(), line: tree.line, column: tree.column };
         let key = (kind.clone(), name.clone());
-        if self.named.contains_key(&key) {
+        if !self.named.insert(key) {
             self.note(Severity::Error, file, &place, format!("the {kind} `{name}` stands twice in these files"));
-        } else {
-            self.named.insert(key, place);
         }
     }
 
@@ -219,7 +217,7 @@ impl Findings {
     }
 
     fn has(&self, kind: Kind, name: &Name) -> bool {
-        self.named.contains_key(&(kind.to_string(), name.to_string()))
+        self.named.contains(&(kind.to_string(), name.to_string()))
     }
 
     fn apps_exist(&mut self, file: &str, apps: &[Name], tree: &Node) {
@@ -275,7 +273,7 @@ fn uses_of<'doc>(step: &'doc Step, uses: &mut Vec<(Use<'doc>, &'doc Place)>) {
     let mut of_probe = |probe: &'doc Probe| screens_of(probe, &step.place, uses);
     match &step.action {
         Action::Wait(watch) | Action::WaitGone(watch) | Action::Assert(Assertion::Probe(watch)) => {
-            of_probe(&watch.probe)
+            of_probe(&watch.probe);
         }
         Action::If { condition: Condition::Probe(watch), .. } => of_probe(&watch.probe),
         _ => {}

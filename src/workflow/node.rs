@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
 
 /// One value and where it stands.
 #[derive(Clone, Debug)]
@@ -135,7 +135,7 @@ impl Node {
             Tree::Map(entries) => {
                 let mut sorted: Vec<&Entry> = entries.iter().collect();
                 sorted.sort_by(|a, b| a.key.cmp(&b.key));
-                Value::Object(Map::from_iter(sorted.iter().map(|e| (e.key.clone(), e.value.to_json()))))
+                Value::Object(sorted.iter().map(|entry| (entry.key.clone(), entry.value.to_json())).collect())
             }
         }
     }

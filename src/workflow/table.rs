@@ -1,5 +1,7 @@
 //! Filters for what applications give: tables from the clipboard, and numbers as people write them.
 
+#![expect(clippy::needless_pass_by_value, reason = "the engine hands arguments over by value")]
+
 use std::collections::BTreeMap;
 
 use minijinja::value::{Kwargs, ValueKind};

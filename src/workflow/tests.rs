@@ -156,7 +156,8 @@ fn documents_have_limits() {
         deep = format!("{{ if: \"true\", then: [{{ {} }}] }}", deep.trim_start_matches("{ ").trim_end_matches(" }"));
     }
     assert!(workflow_with(&deep).expect_err("too deep")[0].detail.contains("nested deeper"));
-    let images: String = (0..=limits::IMAGES).map(|n| format!("  - click: {{ image: i{n}.png }}\n")).collect();
+    let images =
+        (0..=limits::IMAGES).map(|n| format!("  - click: {{ image: i{n}.png }}\n")).collect::<Vec<_>>().concat();
     let faults = parse_one(format!("kind: workflow\nname: w\nsteps:\n{images}").as_bytes()).expect_err("too many");
     assert!(faults[0].detail.contains("500 images"));
     let wrong = "  - oops: 1\n".repeat(limits::FAULTS * 2);

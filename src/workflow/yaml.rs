@@ -159,7 +159,7 @@ impl Builder<'_> {
         if let Some(line) = twice {
             self.faults.push(fault.suggest(format!("it stands first in line {line}")));
         } else if merge {
-            fault.detail = "merge keys (<<) are not part of YAML 1.2".to_owned();
+            fault.detail = String::from("merge keys (<<) are not part of YAML 1.2");
             self.faults.push(fault.suggest("write the keys out"));
         }
         let dropped = twice.is_some() || merge;

@@ -40,6 +40,7 @@ impl fmt::Display for Kind {
 }
 
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each document, never a list of them")]
 pub enum Body {
     App(App),
     Workflow(Workflow),

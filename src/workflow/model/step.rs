@@ -140,6 +140,7 @@ impl Action {
 
 /// What `when` and `if` ask.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a step holds one, and steps are few")]
 pub enum Condition {
     /// Looked at once, unless it carries a timeout.
     Probe(Watch),
@@ -156,6 +157,7 @@ pub struct Watch {
 }
 
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a step holds one, and steps are few")]
 pub enum Assertion {
     Probe(Watch),
     Expression(Expression),
@@ -251,6 +253,7 @@ pub enum Launching {
 }
 
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a step holds one, and steps are few")]
 pub enum Subject {
     /// `None`: the app of this document, or the only app of this workflow.
     App(Option<Name>),

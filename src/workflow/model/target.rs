@@ -32,7 +32,7 @@ pub struct Target {
 pub enum Find {
     Image(ImageTarget),
     Window(WindowTarget),
-    /// Physical pixels of the desktop.
+    /// Physical pixels of the desktop; with `in`, counted from the upper left corner of what that finds.
     At(Position, Position),
     /// The first found wins, in this order; which one it was is reported.
     Any(Vec<Target>),

@@ -90,7 +90,7 @@ impl Reader {
         {
             last.suggestion = Some(format!("and {} faults more in this document", self.suppressed));
         }
-        self.faults.sort_by(|a, b| (a.line, a.column).cmp(&(b.line, b.column)));
+        self.faults.sort_by_key(|fault| (fault.line, fault.column));
         self.faults
     }
 }

@@ -46,9 +46,10 @@ impl Reader {
     fn step(&mut self, node: &Node, path: String, depth: usize) -> Option<Step> {
         if let Some(word) = node.as_text() {
             let detail = "a step is a mapping with one action";
-            match ACTIONS.contains(&word) {
-                true => self.fault_with(node, detail, format!("write {word}: {{}}")),
-                false => self.fault(node, detail),
+            if ACTIONS.contains(&word) {
+                self.fault_with(node, detail, format!("write {word}: {{}}"));
+            } else {
+                self.fault(node, detail);
             }
             return None;
         }
