@@ -219,7 +219,7 @@ pub struct Completion {
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum AttemptResult {
     Succeeded {
-        #[schema(value_type = Object)]
+        #[schema(value_type = Value)]
         output: Value,
     },
     Failed(AttemptFailure),

@@ -48,9 +48,9 @@ pub struct Stored {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Change {
     pub pointer: String,
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     pub before: Option<Value>,
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     pub after: Option<Value>,
 }
 

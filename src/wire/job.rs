@@ -105,7 +105,7 @@ pub struct Job {
     pub key: Option<String>,
     #[schema(value_type = Object)]
     pub input: Value,
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     pub output: Option<Value>,
     pub labels: BTreeMap<String, String>,
     pub require: BTreeMap<String, String>,
@@ -126,7 +126,7 @@ pub struct Job {
     /// 1 is next, among the jobs that compete for the same machines.
     pub queue_position: Option<u64>,
     pub blocked_reason: Option<String>,
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     pub progress: Option<Value>,
     pub failure: Option<Failure>,
     pub attempts: Vec<Attempt>,

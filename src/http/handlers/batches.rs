@@ -60,7 +60,7 @@ pub(crate) async fn create(
 async fn read(app: &App, request: Request) -> ApiResult<BatchRequest> {
     let (parts, body) = request.into_parts();
     let kind = content_type(&parts.headers).unwrap_or_default();
-    let bytes = BodyReader::new(&parts.headers, body, app.limits().batch_bytes)?.whole().await?;
+    let bytes = BodyReader::new(&parts.headers, body, app.limits().batch_bytes).whole().await?;
     let max_items = app.limits().batch_items;
     let alone = |items| BatchRequest { items, max_running: None, stop_after_failures: None };
     let read = match kind.as_str() {

@@ -37,7 +37,7 @@ pub(crate) async fn store(
 /// Streams the body into the store.
 pub(crate) async fn receive(app: &App, digest: Digest, request: Request) -> ApiResult<controller::Blob> {
     let (parts, body) = request.into_parts();
-    let mut reader = BodyReader::new(&parts.headers, body, app.limits().blob_bytes)?;
+    let mut reader = BodyReader::new(&parts.headers, body, app.limits().blob_bytes);
     let mut upload = app.handle().begin_upload(Some(digest)).await?;
     while let Some(piece) = reader.next().await? {
         upload = upload.write(piece).await?;

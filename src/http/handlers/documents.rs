@@ -101,7 +101,7 @@ async fn body(app: &App, request: Request) -> ApiResult<bytes::Bytes> {
         let detail = "send the document itself, as application/yaml or application/json";
         return Err(ApiError::new(Code::UnsupportedMediaType, detail));
     }
-    BodyReader::new(&parts.headers, body, app.limits().body_bytes)?.whole().await
+    BodyReader::new(&parts.headers, body, app.limits().body_bytes).whole().await
 }
 
 fn tag(version: u32) -> String {

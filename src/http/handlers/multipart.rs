@@ -55,7 +55,7 @@ pub(crate) async fn read(app: &App, request: Request) -> ApiResult<JobRequest> {
 async fn bounded(app: &App, request: Request) -> ApiResult<Multipart> {
     let (parts, body) = request.into_parts();
     let limits = app.limits();
-    let reader = BodyReader::new(&parts.headers, body, limits.body_bytes + limits.blob_bytes.max(limits.batch_bytes))?;
+    let reader = BodyReader::new(&parts.headers, body, limits.body_bytes + limits.blob_bytes.max(limits.batch_bytes));
     let pieces = stream::unfold(Some(reader), |reader| async {
         let mut reader = reader?;
         match reader.next().await {

@@ -22,9 +22,18 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// The slowest a body may be on the whole; below that it only holds a connection.
 const MIN_BYTES_PER_S: u64 = 1_024;
 
+/// What of a body that is refused is still read, so that the sender comes to read why: a connection closed under his hands
+/// loses the answer.
+const DRAIN_BYTES: u64 = 16 << 20;
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Reads one body frame by frame.
 pub(crate) struct BodyReader {
     body: Body,
+    /// Refused by what its headers say.
+    announced_too_large: bool,
+    /// The sender waits to be asked for the body: refused, he never sends it.
+    is_held_back: bool,
     limit_bytes: u64,
     read_bytes: u64,
     stall_timeout: Duration,
@@ -33,24 +42,26 @@ pub(crate) struct BodyReader {
 }
 
 impl BodyReader {
-    /// Refuses at once where the request itself says that it is too large.
-    pub(crate) fn new(headers: &HeaderMap, body: Body, limit_bytes: u64) -> ApiResult<Self> {
+    pub(crate) fn new(headers: &HeaderMap, body: Body, limit_bytes: u64) -> Self {
         let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        if announced.is_some_and(|bytes: u64| bytes > limit_bytes) {
-            return Err(too_large(limit_bytes));
-        }
-        let patience = STALL_TIMEOUT + Duration::from_secs(announced.unwrap_or(limit_bytes) / MIN_BYTES_PER_S);
-        Ok(Self {
+        let patience =
+            STALL_TIMEOUT + Duration::from_secs(announced.unwrap_or(limit_bytes).min(limit_bytes) / MIN_BYTES_PER_S);
+        Self {
             body,
+            announced_too_large: announced.is_some_and(|bytes: u64| bytes > limit_bytes),
+            is_held_back: headers.contains_key(header::EXPECT),
             limit_bytes,
             read_bytes: 0,
             stall_timeout: STALL_TIMEOUT,
             deadline: tokio::time::Instant::now() + patience,
-        })
+        }
     }
 
     /// The next piece; `None` at the end.
     pub(crate) async fn next(&mut self) -> ApiResult<Option<Bytes>> {
+        if self.announced_too_large {
+            return Err(self.too_large().await);
+        }
         let stalled = (tokio::time::Instant::now() + self.stall_timeout).min(self.deadline);
         loop {
             let frame = match tokio::time::timeout_at(stalled, self.body.frame()).await {
@@ -65,10 +76,29 @@ impl BodyReader {
             let Ok(data) = frame.into_data() else { continue };
             self.read_bytes += data.len() as u64;
             if self.read_bytes > self.limit_bytes {
-                return Err(too_large(self.limit_bytes));
+                return Err(self.too_large().await);
             }
             return Ok(Some(data));
         }
+    }
+
+    async fn too_large(&mut self) -> ApiError {
+        if !self.is_held_back {
+            let drain = async {
+                let mut drained_bytes = 0;
+                while let Some(Ok(frame)) = self.body.frame().await {
+                    drained_bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+                    if drained_bytes > DRAIN_BYTES {
+                        break;
+                    }
+                }
+            };
+            // In time or not, the answer is the same.
+            let _ = tokio::time::timeout(DRAIN_TIMEOUT, drain).await;
+        }
+        let limit_bytes = self.limit_bytes;
+        let detail = format!("the body is larger than {limit_bytes} bytes, the limit here; send less");
+        ApiError::new(Code::TooLarge, detail)
     }
 
     pub(crate) async fn whole(mut self) -> ApiResult<Bytes> {
@@ -81,10 +111,6 @@ impl BodyReader {
         }
         Ok(all.freeze())
     }
-}
-
-fn too_large(limit_bytes: u64) -> ApiError {
-    ApiError::new(Code::TooLarge, format!("the body is larger than {limit_bytes} bytes, the limit here; send less"))
 }
 
 /// Without parameters, in lower case.
@@ -126,17 +152,17 @@ mod tests {
 
     #[test]
     fn a_body_within_its_limit_is_read_whole() {
-        let reader = BodyReader::new(&HeaderMap::new(), Body::from("hello"), 5).unwrap();
+        let reader = BodyReader::new(&HeaderMap::new(), Body::from("hello"), 5);
         assert_eq!(runtime().block_on(reader.whole()).unwrap(), "hello");
     }
 
     #[test]
     fn a_body_too_large_is_refused_before_or_while_it_is_read() {
         let announced = HeaderMap::from_iter([(header::CONTENT_LENGTH, HeaderValue::from_static("6"))]);
-        let refused = BodyReader::new(&announced, Body::from("sixsix"), 5).err().unwrap();
-        assert_eq!(refused.code, Code::TooLarge);
-        let reader = BodyReader::new(&HeaderMap::new(), Body::from("sixsix"), 5).unwrap();
-        assert_eq!(runtime().block_on(reader.whole()).unwrap_err().code, Code::TooLarge);
+        for headers in [announced, HeaderMap::new()] {
+            let reader = BodyReader::new(&headers, Body::from("sixsix"), 5);
+            assert_eq!(runtime().block_on(reader.whole()).unwrap_err().code, Code::TooLarge);
+        }
     }
 
     #[test]
@@ -144,7 +170,7 @@ mod tests {
         let runtime = runtime();
         let _guard = runtime.enter();
         let never = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
-        let mut reader = BodyReader::new(&HeaderMap::new(), never, 5).unwrap();
+        let mut reader = BodyReader::new(&HeaderMap::new(), never, 5);
         reader.stall_timeout = Duration::from_millis(1);
         assert_eq!(runtime.block_on(reader.whole()).unwrap_err().code, Code::RequestTimeout);
     }

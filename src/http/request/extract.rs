@@ -53,7 +53,7 @@ impl<T: DeserializeOwned + ToSchema> FromRequest<App> for JsonBody<T> {
             let detail = format!("`{kind}` is not read here: send application/json");
             return Err(ApiError::new(Code::UnsupportedMediaType, detail));
         }
-        let bytes = BodyReader::new(&parts.headers, body, app.limits().body_bytes)?.whole().await?;
+        let bytes = BodyReader::new(&parts.headers, body, app.limits().body_bytes).whole().await?;
         parse_json(&bytes).map(Self).map_err(ApiError::invalid)
     }
 }

@@ -63,7 +63,7 @@ pub(crate) async fn put_screenshot(
     let content_type = content_type.ok_or_else(|| {
         ApiError::new(Code::UnsupportedMediaType, format!("a picture is one of {}", PICTURES.join(", ")))
     })?;
-    let bytes = BodyReader::new(&parts.headers, body, app.limits().blob_bytes)?.whole().await?;
+    let bytes = BodyReader::new(&parts.headers, body, app.limits().blob_bytes).whole().await?;
     let blob = app.handle().store_blob(bytes, None).await?;
     let frame = Frame { digest: blob.digest, bytes: blob.bytes, content_type, at: app.clock().now().wall };
     app.handle().frame_arrived(machine.0.id, asked, frame).await?;

@@ -1,0 +1,14 @@
+//! The controller as its clients see it: started for real, over TLS, with scripted agents. Every JSON answer that passes
+//! through the test client is held against the API description, so that each story tests that too.
+
+mod access;
+mod artifacts;
+mod batches;
+mod documents;
+mod events;
+mod jobs;
+mod machines;
+mod openapi;
+mod problems;
+mod service;
+mod support;
