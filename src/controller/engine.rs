@@ -136,6 +136,12 @@ impl Engine {
             batch.events.extend(self.fleet.handle(now, Command::Tick, &Found::default()).events);
         }
         batch.events.extend(self.fleet.place(now));
+        // What settled in this batch is in memory until its rows are taken.
+        for (_, answer) in &mut batch.answers {
+            if let Ok(reply) = answer {
+                *reply = self.fleet.refresh(std::mem::replace(reply, Reply::Done));
+            }
+        }
         Ok(batch)
     }
 
@@ -171,9 +177,11 @@ impl Engine {
             if matches!(answer, Err(ExecuteError::Refused(_))) {
                 self.shared.counters.refusals.fetch_add(1, Relaxed);
             }
-            respond(answer.map(|reply| self.fleet.refresh(reply)), &self.fleet, now);
+            respond(answer, &self.fleet, now);
         }
-        looks.into_iter().for_each(|look| look(&self.fleet, now));
+        for look in looks {
+            look(&self.fleet, now);
+        }
         self.shared.counters.commands.fetch_add(commands + asked, Relaxed);
         self.wake(&events);
         Ok(())
@@ -204,7 +212,9 @@ impl Engine {
 
     fn wake(&self, events: &[Event]) {
         let mut wakes = Wakes::default();
-        events.iter().for_each(|event| event.wakes(&mut wakes));
+        for event in events {
+            event.wakes(&mut wakes);
+        }
         let progressed = events.iter().filter_map(|event| event.subjects().job).map(Key::Progress);
         self.shared.waiters.wake(wakes.iter().filter_map(Key::of).chain(progressed));
         if events.iter().any(changes_apps) {
@@ -235,7 +245,9 @@ impl Engine {
         for (respond, _) in answers {
             respond(Err(ExecuteError::StorageFull), &self.fleet, now);
         }
-        looks.into_iter().for_each(|look| look(&self.fleet, now));
+        for look in looks {
+            look(&self.fleet, now);
+        }
         self.shared.reloads.send_modify(|reloads| *reloads += 1);
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! How everybody else reaches the engine: commands, looks at the live state, and what is published.
 
 use std::{
+    collections::BTreeMap,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicUsize, Ordering},
         mpsc::{SyncSender, TrySendError},
     },
@@ -22,7 +23,7 @@ use super::{
 };
 use crate::{
     fleet::{Command, Fleet, Reply, Token},
-    ids::{Digest, MachineId},
+    ids::{Digest, Epoch, MachineId},
     store::{Blob, BlobError, Blobs, Frame, Reader},
     time::{Clock, Now},
 };
@@ -54,6 +55,8 @@ pub(super) struct Shared {
     pub reloads: watch::Sender<u64>,
     /// Set once: nothing parks any more.
     pub closing: watch::Sender<bool>,
+    /// Which lease each machine was last told to give up; at most one entry a machine.
+    pub told_to_stop: Mutex<BTreeMap<MachineId, Epoch>>,
     pub queue_depth: AtomicUsize,
     pub queue_capacity: usize,
 }

@@ -15,6 +15,8 @@ mod published;
 mod reads;
 mod stats;
 mod subject;
+#[cfg(test)]
+mod tests;
 mod upload;
 mod waiters;
 mod waits;
@@ -23,7 +25,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{
-        Arc, RwLock,
+        Arc, Mutex, RwLock,
         atomic::AtomicUsize,
         mpsc::{SyncSender, sync_channel},
     },
@@ -117,6 +119,7 @@ fn start_with(
         newest_event: watch::Sender::new(store.newest_event()),
         reloads: watch::Sender::new(0),
         closing: watch::Sender::new(false),
+        told_to_stop: Mutex::default(),
         queue_depth: AtomicUsize::new(0),
         queue_capacity: settings.command_queue,
     });

@@ -3,7 +3,7 @@
 //! Arriving, it is a command. Woken later, it is answered from the live state, which is committed: nothing changes by telling a
 //! machine what it has been given.
 
-use std::time::Duration;
+use std::{sync::PoisonError, time::Duration};
 
 use super::{
     error::ExecuteError,
@@ -18,6 +18,9 @@ use crate::{
     ids::{AttemptId, Digest, Epoch, MachineId},
     time::Now,
 };
+
+/// How long a poll is held back that is to be told again what the machine was told already.
+const STOP_REPEATED: Duration = Duration::from_secs(1);
 
 /// A poll as it arrives.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,11 +68,12 @@ impl Handle {
         let mut reloads = self.shared.reloads.subscribe();
         let mut seen = self.execute_and(Command::Poll(poll), |reply, fleet, _| see_reply(reply, fleet)).await??;
         let machine = seen.machine.row.id;
+        let mut told = self.was_told_to_stop(&seen);
         let Some(waiter) = waiter else { return Ok(self.answer(seen, apps_known)) };
-        let over = tokio::time::sleep(wait.min(self.max_park));
+        let over = tokio::time::sleep(wait.min(if told { STOP_REPEATED } else { self.max_park }));
         tokio::pin!(over);
         let _counted = Gauge::raise(&self.shared.counters.parked_polls);
-        while !self.is_worth_telling(&seen, apps_known) && !*closing.borrow() {
+        while (told || !self.is_worth_telling(&seen, apps_known)) && !*closing.borrow() {
             tokio::select! {
                 () = waiter.woken() => {}
                 () = &mut over => break,
@@ -79,8 +83,16 @@ impl Handle {
             }
             let removed = || ExecuteError::Refused(removed());
             seen = self.look_inside(move |fleet, now| see(fleet, now, machine, held)).await?.ok_or_else(removed)?;
+            told &= matches!(seen.assignment, Assignment::Stop { .. });
         }
         Ok(self.answer(seen, apps_known))
+    }
+
+    /// Whether the machine has been told to give up this very lease before: it needs time to, not to hear it again at once.
+    fn was_told_to_stop(&self, seen: &Seen) -> bool {
+        let Assignment::Stop { epoch, .. } = seen.assignment else { return false };
+        let told = self.shared.told_to_stop.lock().unwrap_or_else(PoisonError::into_inner);
+        told.get(&seen.machine.row.id) == Some(&epoch)
     }
 
     fn is_worth_telling(&self, seen: &Seen, apps_known: Option<Digest>) -> bool {
@@ -91,6 +103,10 @@ impl Handle {
     }
 
     fn answer(&self, seen: Seen, apps_known: Option<Digest>) -> Polled {
+        if let Assignment::Stop { epoch, .. } = seen.assignment {
+            let mut told = self.shared.told_to_stop.lock().unwrap_or_else(PoisonError::into_inner);
+            told.insert(seen.machine.row.id, epoch);
+        }
         Polled {
             wanted: self.shared.frames.tell(seen.machine.row.id, self.clock.now()),
             machine: seen.machine,

@@ -27,9 +27,7 @@ pub(super) fn pool_apps(fleet: &Fleet, pool: &Name) -> PoolApps {
     let apps: Vec<_> = named.into_iter().flatten().filter_map(stored).collect();
     let pool_version = head.map(|head| head.version);
     // Names have neither spaces nor line ends.
-    let mut text = format!("{pool} {}\n", pool_version.unwrap_or(0));
-    for (name, version) in &apps {
-        text.push_str(&format!("{name} {version}\n"));
-    }
-    PoolApps { digest: Digest::of(text.as_bytes()), pool: pool.clone(), pool_version, apps }
+    let documents = std::iter::once((pool, pool_version.unwrap_or(0))).chain(apps.iter().map(|(name, v)| (name, *v)));
+    let lines: Vec<_> = documents.map(|(name, version)| format!("{name} {version}\n")).collect();
+    PoolApps { digest: Digest::of(lines.concat().as_bytes()), pool: pool.clone(), pool_version, apps }
 }

@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     fleet::{
-        ArtifactRow, Batch, DocumentHead, DocumentKind, DocumentVersion, Job, JoinToken, MachineView, StepRow, Summary,
-        Token,
+        ArtifactRow, Batch, DocumentHead, DocumentKind, DocumentVersion, Fleet, Job, JoinToken, MachineView, StepRow,
+        Summary, Token,
     },
     ids::{BatchId, JobId, MachineId, MachineName, Name},
     store::{EventFilter, EventPage, Frame, JobFilter, Page, PageRequest},
@@ -104,14 +104,13 @@ impl Handle {
         name: Name,
         version: Option<u32>,
     ) -> Result<Option<DocumentVersion>, ReadError> {
-        let version = match version {
-            Some(version) => version,
-            None => {
-                let wanted = name.clone();
-                let head = self.look_inside(move |fleet, _| fleet.document(kind, &wanted).map(|head| head.version));
-                let Some(newest) = head.await? else { return Ok(None) };
-                newest
-            }
+        let version = if let Some(version) = version {
+            version
+        } else {
+            let wanted = name.clone();
+            let head = self.look_inside(move |fleet, _| fleet.document(kind, &wanted).map(|head| head.version));
+            let Some(newest) = head.await? else { return Ok(None) };
+            newest
         };
         self.read(move |reader| reader.version(kind, &name, version)).await
     }
@@ -137,7 +136,7 @@ impl Handle {
     }
 
     pub async fn summary(&self) -> Result<Summary, ExecuteError> {
-        self.look(|fleet, now| fleet.summary(now)).await
+        self.look(Fleet::summary).await
     }
 
     pub async fn tokens(&self) -> Result<Vec<Token>, ExecuteError> {
