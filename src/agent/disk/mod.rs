@@ -16,6 +16,7 @@ mod spool;
 mod work;
 
 pub(super) use blobs::Blobs;
+#[expect(unreachable_pub, reason = "AgentError, which is public, carries it")]
 pub use files::DiskError;
 pub(super) use identity::{Identity, IdentityDir, Joined, binding};
 pub(super) use spool::{AttemptSpool, Label, Leftover, Pending, Spool};

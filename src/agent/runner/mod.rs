@@ -21,6 +21,8 @@ mod redact;
 mod run;
 mod seek;
 mod step;
+#[cfg(test)]
+mod tests;
 mod world;
 
 pub use apps::{Prepared, Survey, versions};

@@ -4,7 +4,7 @@ use std::future::pending;
 
 use tokio::task::JoinHandle;
 
-use super::{POLL_WAIT, Shell};
+use super::{POLL_WAIT, Running, Shell};
 use crate::{
     agent::{link::LinkError, session::CallFailure},
     time::Mono,
@@ -28,8 +28,12 @@ pub(super) async fn joined<T>(handle: &mut Option<JoinHandle<T>>) -> T {
     *handle = None;
     match result {
         Ok(value) => value,
-        // It was ended by us; whoever did that has seen to the rest.
-        Err(_) => pending().await,
+        Err(error) => match error.try_into_panic() {
+            // A bug stops the program.
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // It was ended by us; whoever did that has seen to the rest.
+            Err(_) => pending().await,
+        },
     }
 }
 
@@ -118,5 +122,3 @@ impl Shell {
         }
     }
 }
-
-use super::Running;

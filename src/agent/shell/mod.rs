@@ -186,7 +186,7 @@ impl Shell {
             facts,
             surveyed_at: now.mono,
             facts_at: now.mono,
-            renewal_at: now.mono,
+            renewal_at: Mono::default(),
             stopping: Stopping::No,
         })
     }
@@ -199,7 +199,7 @@ impl Shell {
         loop {
             let now = self.clock.now().mono;
             self.session.handle_timeout(now);
-            self.obey()?;
+            self.obey();
             if self.is_finished(now) {
                 return Ok(());
             }
@@ -213,7 +213,7 @@ impl Shell {
                 answer = calls::joined(&mut self.calls.poll) => self.poll_answered(answer),
                 () = signals.next() => self.signalled(),
                 said = news.recv() => match said {
-                    Some(said) => self.hear(said)?,
+                    Some(said) => self.hear(said),
                     None => return Err(AgentError::DeskEnded),
                 },
                 (offer, assembled) = calls::joined(&mut self.assembling) => self.assembled(&offer, assembled),
@@ -235,7 +235,7 @@ impl Shell {
     /// Things that are done from time to time.
     fn look_around(&mut self, now: Mono) {
         self.share_lease();
-        if now.since(self.renewal_at) >= RENEWAL_INTERVAL || self.renewal_at == now {
+        if now.since(self.renewal_at) >= RENEWAL_INTERVAL {
             self.renewal_at = now;
             self.renew_if_due();
         }

@@ -6,10 +6,10 @@ use super::{
     Shell,
     desk::{News, Work},
 };
-use crate::{agent::AgentError, ids::Name, time::Mono, wire::machine::Readiness, workflow::App};
+use crate::{ids::Name, time::Mono, wire::machine::Readiness, workflow::App};
 
 impl Shell {
-    pub(super) fn hear(&mut self, said: News) -> Result<(), AgentError> {
+    pub(super) fn hear(&mut self, said: News) {
         match said {
             News::Surveyed(readiness) => {
                 // An attempt that has begun meanwhile knows better.
@@ -43,7 +43,7 @@ impl Shell {
                 self.surveyed_at = Mono::default();
             }
         }
-        self.obey()
+        self.obey();
     }
 
     /// The apps of the pool are here: they are looked at from now on.

@@ -7,7 +7,6 @@ use tokio::sync::oneshot;
 use super::{Assembled, Running, Shell, assemble, control::Control, desk::Assignment, desk::Work, images_of};
 use crate::{
     agent::{
-        AgentError,
         disk::Label,
         runner::Stop,
         session::{Ended, Order},
@@ -20,10 +19,14 @@ use crate::{
 const PICTURE_WITHIN: Duration = Duration::from_secs(30);
 
 impl Shell {
-    pub(super) fn obey(&mut self) -> Result<(), AgentError> {
+    pub(super) fn obey(&mut self) {
         while let Some(order) = self.session.next_order() {
             match order {
-                Order::RememberGeneration(generation) => self.identity_dir.remember_generation(generation)?,
+                Order::RememberGeneration(generation) => {
+                    if let Err(error) = self.identity_dir.remember_generation(generation) {
+                        tracing::error!(%error, generation, "the store's generation is not remembered on disk");
+                    }
+                }
                 Order::Prepare(offer) => self.begin(offer),
                 Order::Execute => {
                     if let Some(running) = &self.running {
@@ -47,7 +50,6 @@ impl Shell {
             }
         }
         self.share_lease();
-        Ok(())
     }
 
     fn stop_running(&mut self, stop: Stop) {

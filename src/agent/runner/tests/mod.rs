@@ -1,0 +1,309 @@
+//! Workflows on a scripted desktop with a clock that is moved by sleeping: every run is the same.
+
+mod actions;
+mod apps;
+mod desktop;
+mod meaning;
+mod pictures;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+use super::{Ask, Ending, Image, Observer, Plan, Prepared, Runner, Stop, World};
+use crate::{
+    desktop::{
+        Desktop,
+        image::{Finder, Template},
+        process::{Captured, Exit, Finished, ProcessError, Program, RunLimits},
+    },
+    ids::Digest,
+    time::{Clock, ManualClock, Now, Timestamp},
+    wire::step::{ArtifactRef, StepReport, StepState},
+    workflow::{self, App, Body},
+};
+use desktop::Screen;
+
+/// Something that happens on the machine by itself.
+type Happening = Box<dyn FnOnce(&mut Stage)>;
+
+/// One machine of the theatre.
+pub(super) struct Stage {
+    pub(super) screen: Screen,
+    clock: ManualClock,
+    finder: Finder,
+    images: BTreeMap<Digest, Vec<u8>>,
+    pub(super) files: Vec<PathBuf>,
+    /// Running programs by name.
+    pub(super) processes: BTreeMap<String, u32>,
+    /// What programs that are run answer, in turn.
+    pub(super) answers: VecDeque<Result<Finished, ProcessError>>,
+    /// Programs that were started or run.
+    pub(super) started: Vec<Vec<String>>,
+    happenings: Vec<(u64, Happening)>,
+}
+
+impl Stage {
+    pub(super) fn new() -> Self {
+        Self {
+            screen: Screen::new(),
+            clock: ManualClock::starting_at(Timestamp::from_ms(1_000_000)),
+            finder: Finder::new(),
+            images: BTreeMap::new(),
+            files: Vec::new(),
+            processes: BTreeMap::new(),
+            answers: VecDeque::new(),
+            started: Vec::new(),
+            happenings: Vec::new(),
+        }
+    }
+
+    /// At so many milliseconds from the start.
+    pub(super) fn at_ms(&mut self, ms: u64, happening: impl FnOnce(&mut Self) + 'static) {
+        self.happenings.push((1_000_000 + ms, Box::new(happening)));
+    }
+
+    pub(super) fn elapsed_ms(&self) -> u64 {
+        self.now().mono.as_ms() - 1_000_000
+    }
+}
+
+impl World for Stage {
+    fn desktop(&mut self) -> &mut dyn Desktop {
+        &mut self.screen
+    }
+
+    fn finder(&mut self) -> &mut Finder {
+        &mut self.finder
+    }
+
+    fn now(&self) -> Now {
+        Clock::Manual(self.clock.clone()).now()
+    }
+
+    fn sleep(&mut self, duration: Duration) {
+        self.clock.advance(duration);
+        let now = self.now().mono.as_ms();
+        let (due, later) = std::mem::take(&mut self.happenings).into_iter().partition(|(at, _)| *at <= now);
+        self.happenings = later;
+        for (_, happening) in due {
+            happening(self);
+        }
+    }
+
+    fn image(&mut self, digest: &Digest) -> Result<Image, String> {
+        let bytes = self.images.get(digest).ok_or("it is not here")?;
+        Template::decode(bytes).map(Arc::new).map_err(|error| error.to_string())
+    }
+
+    fn file_exists(&mut self, path: &Path) -> bool {
+        self.files.iter().any(|known| known == path)
+    }
+
+    fn processes(&mut self, name: &str) -> Result<Vec<u32>, ProcessError> {
+        Ok(self.processes.get(name).copied().into_iter().collect())
+    }
+
+    fn end_process(&mut self, pid: u32, ask: Ask) {
+        self.screen.log.push(format!("end {pid} {ask:?}"));
+        if ask == Ask::Kill {
+            self.processes.retain(|_, known| *known != pid);
+        }
+    }
+
+    fn start(&mut self, program: &Program) -> Result<(), ProcessError> {
+        self.started.push([vec![program.program.clone()], program.arguments.clone()].concat());
+        let name = program.program.rsplit('/').next().unwrap_or_default().to_owned();
+        self.processes.insert(name, 4_242);
+        Ok(())
+    }
+
+    fn run(
+        &mut self,
+        program: &Program,
+        stdin: &str,
+        limits: &RunLimits,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Finished, ProcessError> {
+        self.started.push([vec![program.program.clone()], program.arguments.clone()].concat());
+        if !stdin.is_empty() {
+            self.screen.log.push(format!("stdin {stdin}"));
+        }
+        self.screen.log.push(format!("limit {}", limits.timeout.as_millis()));
+        if !go_on() {
+            return Err(ProcessError::Fenced { program: program.program.clone() });
+        }
+        self.answers.pop_front().unwrap_or_else(|| Ok(finished(0, "", "")))
+    }
+}
+
+pub(super) fn finished(code: i32, stdout: &str, stderr: &str) -> Finished {
+    let captured = |text: &str| Captured { bytes: text.as_bytes().to_vec(), excess_bytes: 0 };
+    Finished { exit: Exit::Code(code), stdout: captured(stdout), stderr: captured(stderr), took: Duration::ZERO }
+}
+
+/// Writes everything down; says stop when its time has come.
+#[derive(Default)]
+pub(super) struct Record {
+    pub(super) reports: Vec<StepReport>,
+    pub(super) artifacts: Vec<(ArtifactRef, Option<Vec<u8>>)>,
+    pub(super) readiness: Vec<String>,
+    /// Asked so many times whether to go on, the answer is this.
+    pub(super) stop_after: Option<(u32, Stop)>,
+    asked: u32,
+}
+
+impl Observer for Record {
+    fn go_on(&mut self) -> Result<(), Stop> {
+        self.asked += 1;
+        match self.stop_after {
+            Some((after, stop)) if self.asked > after => Err(stop),
+            _ => Ok(()),
+        }
+    }
+
+    fn step(&mut self, report: StepReport) {
+        self.reports.push(report);
+    }
+
+    fn artifact(&mut self, artifact: &ArtifactRef, bytes: Option<Vec<u8>>) {
+        self.artifacts.push((artifact.clone(), bytes));
+    }
+
+    fn readiness(&mut self, app: &crate::ids::Name, readiness: &crate::wire::machine::Readiness) {
+        self.readiness.push(format!("{app} {:?}", readiness.state));
+    }
+}
+
+impl Record {
+    /// `steps/0 Succeeded`, in order, without the beginnings.
+    pub(super) fn story(&self) -> Vec<String> {
+        let ended = self.reports.iter().filter(|report| report.state != StepState::Started);
+        ended.map(|report| format!("{} {:?}", report.path, report.state)).collect()
+    }
+
+    pub(super) fn ended(&self, path: &str) -> &StepReport {
+        let found = self.reports.iter().find(|report| report.path == path && report.state != StepState::Started);
+        found.unwrap_or_else(|| panic!("{path} did not end: {:?}", self.story()))
+    }
+}
+
+/// A workflow with the steps of a story, its apps, and images by file name.
+pub(super) struct Play {
+    workflow: String,
+    apps: Vec<String>,
+    images: BTreeMap<&'static str, Vec<u8>>,
+    pub(super) input: Value,
+    pub(super) timeout: Duration,
+}
+
+impl Play {
+    /// The lines below `steps:`.
+    pub(super) fn steps(steps: &str) -> Self {
+        Self::workflow(&format!("steps:\n{steps}"))
+    }
+
+    /// Everything but kind and name.
+    pub(super) fn workflow(rest: &str) -> Self {
+        Self {
+            workflow: format!("kind: workflow\nname: play\n{rest}"),
+            apps: Vec::new(),
+            images: BTreeMap::new(),
+            input: json!({}),
+            timeout: Duration::from_secs(300),
+        }
+    }
+
+    pub(super) fn app(mut self, rest: &str) -> Self {
+        self.apps.push(format!("kind: app\nname: clinic\n{rest}"));
+        self
+    }
+
+    pub(super) fn image(mut self, file: &'static str, png: Vec<u8>) -> Self {
+        self.images.insert(file, png);
+        self
+    }
+
+    pub(super) fn input(mut self, input: Value) -> Self {
+        self.input = input;
+        self
+    }
+
+    pub(super) fn plan(&self, stage: &mut Stage) -> Plan {
+        let Body::Workflow(workflow) = self.document(&self.workflow, stage) else { panic!("no workflow") };
+        let apps = self.apps.iter().map(|text| match self.document(text, stage) {
+            Body::App(app) => Arc::new(app),
+            _ => panic!("no app"),
+        });
+        let apps: Vec<Arc<App>> = apps.collect();
+        Plan {
+            workflow: Some(Arc::new(workflow)),
+            apps,
+            input: self.input.clone(),
+            files: BTreeMap::from([("referral.pdf".to_owned(), PathBuf::from("/work/referral.pdf"))]),
+            job: json!({"id": "job_1"}),
+            machine: json!({"name": "vm-07"}),
+            timeout: self.timeout,
+            display: None,
+        }
+    }
+
+    fn document(&self, text: &str, stage: &mut Stage) -> Body {
+        let document = workflow::parse_one(text.as_bytes()).unwrap_or_else(|faults| panic!("{text}\n{faults:?}"));
+        let digests = document.images().keys().map(|file| {
+            let bytes = self.images.get(file.as_str()).unwrap_or_else(|| panic!("no image {file}"));
+            let digest = Digest::of(bytes);
+            stage.images.insert(digest, bytes.clone());
+            (file.clone(), workflow::Digest::new(&digest.to_string()).unwrap())
+        });
+        document.with_digests(&digests.collect()).unwrap().into_body()
+    }
+
+    pub(super) fn run(&self, stage: &mut Stage) -> (Ending, Record) {
+        self.run_watched(stage, Record::default())
+    }
+
+    pub(super) fn run_watched(&self, stage: &mut Stage, mut record: Record) -> (Ending, Record) {
+        let plan = self.plan(stage);
+        let ending = Runner::new(stage, &mut record, &plan).execute();
+        (ending, record)
+    }
+
+    pub(super) fn prepare(&self, stage: &mut Stage) -> (Prepared, Record) {
+        let mut record = Record::default();
+        let plan = self.plan(stage);
+        let prepared = Runner::new(stage, &mut record, &plan).prepare();
+        (prepared, record)
+    }
+}
+
+/// Runs steps on a stage where they must succeed, and says what was done to the desktop.
+pub(super) fn done(stage: &mut Stage, steps: &str) -> Vec<String> {
+    let (ending, _) = Play::steps(steps).run(stage);
+    assert!(matches!(ending, Ending::Succeeded { .. }), "{ending:?}");
+    stage.screen.inputs()
+}
+
+/// Runs steps that must fail, and says how.
+pub(super) fn failed(stage: &mut Stage, steps: &str) -> crate::wire::agent::AttemptFailure {
+    failure_of(Play::steps(steps).run(stage).0)
+}
+
+pub(super) fn failure_of(ending: Ending) -> crate::wire::agent::AttemptFailure {
+    match ending {
+        Ending::Failed(failure) => failure,
+        other => panic!("it did not fail: {other:?}"),
+    }
+}
+
+pub(super) fn output_of(ending: Ending) -> Value {
+    match ending {
+        Ending::Succeeded { output } => output,
+        other => panic!("it did not succeed: {other:?}"),
+    }
+}

@@ -1,0 +1,112 @@
+//! Evidence: taken when asked and on failure, marked, masked, and each content given away once.
+
+use serde_json::json;
+
+use super::{Play, Stage, desktop::button, failed, failure_of, output_of};
+use crate::desktop::{Color, Frame, Point, Rect};
+
+const BLACK: Color = Color::new(0, 0, 0);
+
+fn only_picture(record: &super::Record) -> Frame {
+    let bytes = record.artifacts.iter().find_map(|(_, bytes)| bytes.as_ref()).expect("a picture was made");
+    Frame::decode(bytes).unwrap()
+}
+
+#[test]
+fn a_failed_find_saves_the_screen_with_the_best_place_marked() {
+    let mut stage = Stage::new();
+    stage.screen.draw(2, 50, 70);
+    let play = Play::steps("  - { click: { image: ok.png }, timeout: 1s }").image("ok.png", button(1));
+    let (ending, record) = play.run(&mut stage);
+    let failure = failure_of(ending);
+    assert_eq!(failure.artifacts, record.ended("steps/0").artifacts);
+    let picture = &failure.artifacts[0];
+    assert_eq!((picture.name.as_str(), picture.content_type.as_str()), ("failure.webp", "image/webp"));
+    let find = &record.ended("steps/0").finds[0];
+    let frame = only_picture(&record);
+    let corner = Point::new(find.x.unwrap() - 1, find.y.unwrap() - 1);
+    assert_eq!(frame.pixel(corner), Some(Color::new(255, 0, 200)));
+}
+
+#[test]
+fn pictures_are_taken_when_asked_and_named_after_their_step() {
+    let mut stage = Stage::new();
+    stage.screen.reaction = Some(Box::new(|screen, line| {
+        if line == "key a" {
+            screen.draw(1, 5, 5);
+        }
+    }));
+    let play = Play::steps(
+        "  - { id: save, key: a, screenshot: both }\n  - { key: b, screenshot: after }\n  - screenshot: { name: receipt, region: [0, 0, 40, 30] }",
+    );
+    let (ending, record) = play.run(&mut stage);
+    output_of(ending);
+    let names: Vec<(&str, bool)> =
+        record.artifacts.iter().map(|(artifact, bytes)| (artifact.name.as_str(), bytes.is_some())).collect();
+    let expected =
+        [("save-before.webp", true), ("save-after.webp", true), ("steps-1-after.webp", false), ("receipt.webp", true)];
+    assert_eq!(names, expected, "the third shows what the second did: its bytes are known");
+    assert_eq!(record.artifacts[1].0.sha256, record.artifacts[2].0.sha256);
+    let part = Frame::decode(record.artifacts[3].1.as_ref().unwrap()).unwrap();
+    assert_eq!((part.width(), part.height()), (40, 30));
+}
+
+#[test]
+fn never_means_not_even_on_failure() {
+    let failure = failed(&mut Stage::new(), "  - { assert: \"false\", screenshot: never }");
+    assert!(failure.artifacts.is_empty());
+}
+
+#[test]
+fn masks_are_black_before_the_picture_leaves() {
+    let mut stage = Stage::new();
+    stage.screen.draw(1, 100, 100);
+    stage.screen.draw(1, 200, 200);
+    stage.screen.open("Salary", Rect::new(0, 0, 60, 40));
+    let play = Play::steps("  - { key: a, screenshot: after, mask: [ { image: name.png }, { window: Salary } ] }")
+        .image("name.png", button(1));
+    let (ending, record) = play.run(&mut stage);
+    output_of(ending);
+    let frame = only_picture(&record);
+    for place in [Point::new(105, 105), Point::new(205, 205), Point::new(30, 20)] {
+        assert_eq!(frame.pixel(place), Some(BLACK), "{place}");
+    }
+    assert_ne!(frame.pixel(Point::new(150, 150)), Some(BLACK));
+}
+
+#[test]
+fn a_window_a_secret_was_typed_into_stays_black_until_it_shows_something_else() {
+    let mut stage = Stage::new();
+    stage.screen.open("Sign in", Rect::new(0, 0, 60, 40));
+    let play = Play::steps(
+        "  - type: { text: hunter2, secret: true }\n  - screenshot: { name: one }\n  - { key: Return }\n  - screenshot: { name: two }\n  - fail: \"wrong: hunter2\"",
+    );
+    stage.screen.reaction = Some(Box::new(|screen, line| {
+        if line == "key Return" {
+            screen.windows[0].title = "Clinic".to_owned();
+            screen.draw(3, 300, 200);
+        }
+    }));
+    let (ending, record) = play.run(&mut stage);
+    let shown = |name: &str| {
+        let found = record.artifacts.iter().find(|(artifact, _)| artifact.name == name);
+        Frame::decode(found.and_then(|(_, bytes)| bytes.as_ref()).unwrap()).unwrap().pixel(Point::new(30, 20))
+    };
+    assert_eq!(shown("one.webp"), Some(BLACK));
+    assert_ne!(shown("two.webp"), Some(BLACK));
+    let failure = failure_of(ending);
+    assert_eq!(failure.message, "wrong: •••");
+    let told = serde_json::to_string(&record.reports).unwrap();
+    assert!(!told.contains("hunter2"), "{told}");
+}
+
+#[test]
+fn sensitive_input_is_in_no_report() {
+    let play = Play::workflow(
+        "input: { type: object, properties: { name: { type: string, x-sensitive: true } } }\nsteps:\n  - fail: \"{{ input.name }} is unknown\"",
+    )
+    .input(json!({"name": "Ada Lovelace"}));
+    let (ending, record) = play.run(&mut Stage::new());
+    assert_eq!(failure_of(ending).message, "••• is unknown");
+    assert!(!serde_json::to_string(&record.reports).unwrap().contains("Lovelace"));
+}
