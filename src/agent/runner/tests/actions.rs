@@ -170,7 +170,7 @@ fn set_computes_from_what_was_before_the_step() {
         r#"
 vars: { a: 1, b: 2 }
 steps:
-  - set: { a: "vars.b", b: "vars.a", list: [1, 2] }
+  - set: { a: "vars.b", b: "vars.a", list: "[1, 2]" }
 output: { a: "{{ vars.a }}", b: "{{ vars.b }}", list: "{{ vars.list }}", text: "{{ vars.a }}-{{ vars.b }}" }
 "#,
     );

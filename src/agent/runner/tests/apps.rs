@@ -4,10 +4,7 @@ use super::{Play, Stage, failure_of, output_of};
 use crate::{
     agent::runner::{Plan, Prepared, Runner},
     desktop::{Color, Frame, Rect},
-    wire::{
-        job::Category,
-        machine::{Display, ReadinessState},
-    },
+    wire::{agent::WantedDisplay, job::Category, machine::ReadinessState},
 };
 
 const CLINIC: &str = r#"
@@ -110,7 +107,10 @@ fn a_desktop_that_cannot_be_worked_on_is_not_ready_either() {
     assert!(matches!(&prepared, Prepared::NotReady { reason, .. } if reason.contains("black")), "{prepared:?}");
 
     let mut stage = Stage::new();
-    let plan = Plan { display: Some(Display { width: 1_280, height: 800, scale: 1.0 }), ..play().plan(&mut stage) };
+    let plan = Plan {
+        display: Some(WantedDisplay { width: 1_280, height: 800, scale: Some(1.0) }),
+        ..play().plan(&mut stage)
+    };
     let mut record = super::Record::default();
     let prepared = Runner::new(&mut stage, &mut record, &plan).prepare();
     assert!(matches!(&prepared, Prepared::NotReady { reason, .. } if reason.contains("1280x800")), "{prepared:?}");
