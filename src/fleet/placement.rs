@@ -154,7 +154,8 @@ impl Draft<'_> {
         match reason {
             None if declined && !fresh => {}
             None => self.push(Fact::JobQueued { job: job.id, why: QueuedWhy::Fits }),
-            Some(reason) if reason != current && !declined => {
+            // One that was declined has a new chance as soon as the other reason is gone.
+            Some(reason) if reason != current && (!declined || fresh) => {
                 self.push(Fact::JobBlocked { job: job.id, reason: reason.clone() });
             }
             Some(_) => {}

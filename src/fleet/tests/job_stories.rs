@@ -134,6 +134,23 @@ fn the_fifth_decline_blocks_a_job_until_a_machine_that_fits_changes() {
 }
 
 #[test]
+fn a_machine_that_is_mended_while_work_is_paused_frees_what_it_declined_when_work_goes_on() {
+    let (mut world, mut agents) = World::with_machines(1);
+    let settings = crate::fleet::Settings { max_declines: 1, ..world.fleet.settings().clone() };
+    world.fleet = crate::fleet::Fleet::load(settings, world.disk.rows(), world.now);
+    world.poll(&agents[0]);
+    let job = world.submit(request("enter"));
+    let offer = world.offer(&agents[0]);
+    world.report(&agents[0], &offer, 1, decline("no")).unwrap();
+    assert_eq!(world.blocked_code(job), "declined");
+    world.execute(Command::PauseFleet(crate::fleet::PauseFleet { reason: None, by: person() })).unwrap();
+    world.start_agent(&mut agents[0]);
+    assert_eq!(world.blocked_code(job), "paused");
+    world.execute(Command::ResumeFleet(crate::fleet::ResumeFleet { by: person() })).unwrap();
+    assert_eq!(world.state(job), StateName::Queued);
+}
+
+#[test]
 fn a_decline_after_the_first_step_is_refused() {
     let (mut world, agents) = World::with_machines(1);
     world.submit(request("enter"));
