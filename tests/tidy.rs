@@ -1,6 +1,8 @@
 //! The rules of the house, as an ordinary test: who may import whom, how long a file may be, which words are used, and
 //! whether the documents still tell the truth. Each rule is tried on a bad sample too, so that it is known to bite.
 
+#[path = "tidy/commands.rs"]
+mod commands;
 #[path = "tidy/docs.rs"]
 mod docs;
 #[path = "tidy/forbidden.rs"]
@@ -9,6 +11,8 @@ mod forbidden;
 mod imports;
 #[path = "tidy/lexer.rs"]
 mod lexer;
+#[path = "tidy/routes.rs"]
+mod routes;
 #[path = "tidy/shape.rs"]
 mod shape;
 #[path = "tidy/source.rs"]

@@ -15,7 +15,7 @@ use crate::{
 
 type Document = (String, String);
 
-fn documents() -> Vec<Document> {
+pub(crate) fn documents() -> Vec<Document> {
     text_files()
         .into_iter()
         .filter(|(path, _)| Path::new(path).extension().is_some_and(|extension| extension == "md"))
