@@ -21,7 +21,7 @@ documents=assets/demo
 out=$PWD/demo-out
 stay=${1:-}
 
-say() { printf '%s\n' "$*"; }
+say() { printf '%s\n' "$@"; }
 
 fail() {
     printf 'demo: %s\n' "$*" >&2
@@ -102,6 +102,8 @@ say "Controller at $url. The documents of the demo:"
 
 # ---- three desktops, each with an agent ---------------------------------------------------------------------------------------
 
+# Machines that join with this token come into the demo's pool; the controller's own join.token is for the pool `default`.
+(umask 077 && "$binary" join-token create --pool demo --uses 3 >"$work/demo.token" 2>/dev/null)
 # The look of applications is the demo's own, so that the pictures in its documents fit on every machine.
 for machine in $MACHINES; do
     mkdir -p "$work/$machine/config/gtk-3.0" "$work/$machine/cache"
@@ -116,23 +118,22 @@ for machine in $MACHINES; do
         XDG_CACHE_HOME="$work/$machine/cache" LC_ALL=C.UTF-8 LANGUAGE=C NO_AT_BRIDGE=1 GSETTINGS_BACKEND=memory
         GDK_BACKEND=x11 GDK_SCALE=1)
     start "$machine-windows.log" "${desktop[@]}" openbox
-    start "$machine.log" "${desktop[@]}" "$binary" --agent --controller "$url" --name "$machine" --pool demo \
-        --join-token-file "$work/controller/join.token" --data-dir "$work/$machine/agent"
+    start "$machine.log" "${desktop[@]}" "$binary" --agent --controller "$url" --name "$machine" \
+        --join-token-file "$work/demo.token" --data-dir "$work/$machine/agent"
 done
-machines_are_ready() {
-    [ "$(api "$url/v1/machines" | jq '[.items[] | select(.status == "idle" and .readiness.calculator.state == "ready")]
-        | length')" -eq 3 ]
+machines_are_idle() {
+    [ "$(api "$url/v1/machines" | jq '[.items[] | select(.status == "idle")] | length')" -eq 3 ]
 }
-say "" "Three desktops are joining, each opens its calculator …"
-until_true "all machines being ready" desk-1.log machines_are_ready
+say "" "Three desktops are joining. The first job on each opens its calculator."
+until_true "the joining of three machines" desk-1.log machines_are_idle
 "$binary" machine list
 
 # ---- 30 jobs at once ------------------------------------------------------------------------------------------------------------
 
-input() { # of job $1
-    local sign=plus
-    [ $(($1 % 3)) -ne 0 ] || sign=minus
-    printf '{"a": %d, "b": %d, "c": %d, "sign": "%s"}' $((1000 + $1 * 377)) $((77 * $1 + 13)) $((3 + $1 * 7)) "$sign"
+input() { # of job $1, which is written with two digits
+    local sign=plus n=$((10#$1))
+    [ $((n % 3)) -ne 0 ] || sign=minus
+    printf '{"a": %d, "b": %d, "c": %d, "sign": "%s"}' $((10000 + n * 377)) $((77 * n + 13)) $((2 + n % 8)) "$sign"
 }
 
 formula() { jq -r '"(\(.a) \(if .sign == "plus" then "+" else "-" end) \(.b)) * \(.c)"' <<<"$1"; }
@@ -169,7 +170,7 @@ mistake() {
     wrong=$((wrong + 1))
 }
 
-printf '\n%-4s %-31s %-10s %-8s %-22s %12s\n' job state machine seconds formula result
+printf '\n%-4s %-31s %-10s %-8s %-22s %12s\n' job id machine seconds formula result
 for number in $(seq -w "$JOBS"); do
     file=$out/jobs/$number.json
     if ! jq -e .id "$file" >/dev/null 2>&1; then

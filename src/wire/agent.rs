@@ -198,7 +198,7 @@ pub enum ReportBody {
         reason: String,
         artifacts: Vec<ArtifactRef>,
     },
-    /// Nothing but the wish to keep the lease.
+    /// Nothing but the wish to keep the lease. Carries the number of the next report without using it up.
     Renew,
     Steps {
         steps: Vec<StepReport>,

@@ -82,7 +82,10 @@ impl Outbox {
         }
         let body = self.next_body(renew)?;
         let under_way = UnderWay { number: self.next_number, body, first_sent: now, again_at: None };
-        self.next_number += 1;
+        // A renewal says nothing that must come in order: it takes no number from the reports that do.
+        if under_way.body != ReportBody::Renew {
+            self.next_number += 1;
+        }
         self.under_way = Some(under_way.clone());
         Some((under_way, true))
     }

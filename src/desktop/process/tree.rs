@@ -9,7 +9,11 @@ use super::{Found, ProcessError};
 /// Set in the environment of every program started here. Descendants inherit it, so that those that left the group are found too.
 pub(super) const MARK: &str = "DESKFLEET_TREE";
 
-/// All live processes whose program is called `name` (without path; `.exe` at its end does not count).
+/// The X display a process belongs to.
+const DISPLAY: &str = "DISPLAY";
+
+/// All live processes whose program is called `name` (without path; `.exe` at its end does not count). Those that are known to
+/// belong to another display of this computer are left out: they are another machine's.
 pub fn find(name: &str) -> Result<Vec<Found>, ProcessError> {
     let wanted = plain(name);
     Ok(pids()?
@@ -17,7 +21,8 @@ pub fn find(name: &str) -> Result<Vec<Found>, ProcessError> {
         .filter_map(|pid| {
             let stat = Stat::read(pid)?;
             let called = called(pid, &stat);
-            (stat.is_alive() && called.iter().any(|name| plain(name) == wanted)).then(|| Found {
+            let found = stat.is_alive() && called.iter().any(|name| plain(name) == wanted) && !is_elsewhere(pid);
+            found.then(|| Found {
                 pid,
                 name: called.into_iter().next().unwrap_or_default(),
                 resident_bytes: resident_bytes(pid).unwrap_or_default(),
@@ -87,9 +92,33 @@ fn kill_if(pid: u32, leader: u32, mark: &str) {
 }
 
 fn carries(pid: u32, mark: &str) -> bool {
-    let entry = format!("{MARK}={mark}");
-    fs::read(format!("/proc/{pid}/environ"))
-        .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(|one| one == entry.as_bytes()))
+    variable(pid, MARK).is_some_and(|value| value == mark)
+}
+
+/// A variable of the environment a process was started with.
+fn variable(pid: u32, name: &str) -> Option<String> {
+    let environ = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let prefix = format!("{name}=");
+    let entry = environ.split(|byte| *byte == 0).find_map(|entry| entry.strip_prefix(prefix.as_bytes()))?;
+    Some(String::from_utf8_lossy(entry).into_owned())
+}
+
+/// Without a display of its own, or with an unknown one, a process counts as being here.
+fn is_elsewhere(pid: u32) -> bool {
+    let here = std::env::var(DISPLAY).unwrap_or_default();
+    let there = variable(pid, DISPLAY).unwrap_or_default();
+    !here.is_empty() && !there.is_empty() && !same_display(&here, &there)
+}
+
+/// `:7` and `:7.0` name the same display.
+fn same_display(one: &str, other: &str) -> bool {
+    let without_screen = |name: &str| match name.rsplit_once('.') {
+        Some((display, screen)) if display.contains(':') && screen.bytes().all(|byte| byte.is_ascii_digit()) => {
+            display.to_owned()
+        }
+        _ => name.to_owned(),
+    };
+    without_screen(one) == without_screen(other)
 }
 
 fn pid_of(pid: u32) -> Option<Pid> {
@@ -173,6 +202,14 @@ mod tests {
         assert_eq!((stat.short_name.as_str(), stat.parent, stat.group), ("a) b (c", 7, 42));
         assert!(stat.is_alive());
         assert!(Stat::parse(42, "42 (x").is_none());
+    }
+
+    #[test]
+    fn a_display_may_be_named_with_its_screen() {
+        assert!(same_display(":7", ":7.0"));
+        assert!(same_display("host.example.org:7", "host.example.org:7.1"));
+        assert!(!same_display(":7", ":8"));
+        assert!(!same_display(":7", ":70"));
     }
 
     #[test]
