@@ -1,5 +1,7 @@
 //! How a lease ends and what its job does next.
 
+use std::time::Duration;
+
 use crate::{
     fleet::{
         attempt::{Attempt, Category, Effect, Failure, FailureReport, Outcome},
@@ -169,7 +171,7 @@ pub(super) fn deadline_failure(job: &Job) -> Failure {
 
 /// What a stop for the time limit says, with the step the agent was in if it told.
 pub(super) fn timeout_failure(job: &Job, told: Option<FailureReport>) -> FailureReport {
-    let limit = format_duration(std::time::Duration::from_millis(job.spec.timeout_ms));
+    let limit = format_duration(Duration::from_millis(job.spec.timeout_ms));
     let (step, artifacts, detail) = match told {
         Some(told) => (told.step, told.artifacts, format!("; it stopped with: {}", told.message)),
         None => (None, Vec::new(), String::new()),
