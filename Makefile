@@ -5,7 +5,7 @@ CARGO ?= cargo
 SEEDS ?= 10000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt clippy deny tidy sim
+.PHONY: help demo test check fmt clippy deny tidy sim bench
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -34,6 +34,11 @@ deny: ## licences, bans, sources and advisories of the dependencies only
 
 tidy: ## imports, sizes, words, documents in step with code only
 	$(CARGO) test --locked --test tidy
+
+bench: ## what it costs: lifecycles through the engine, and the whole product, beside an fsync probe of the same run
+	@assets/install-needs.sh build desktop
+	$(CARGO) build --release --locked
+	$(CARGO) bench --locked --bench '*'
 
 sim: ## random histories of the fleet's decisions; SEEDS=n for more or fewer
 	@assets/install-needs.sh build

@@ -13,6 +13,8 @@ mod imports;
 mod lexer;
 #[path = "tidy/routes.rs"]
 mod routes;
+#[path = "tidy/settings.rs"]
+mod settings;
 #[path = "tidy/shape.rs"]
 mod shape;
 #[path = "tidy/source.rs"]
