@@ -160,13 +160,15 @@ async fn renew(tls: Tls, clock: Clock) {
 }
 
 fn engine_settings(settings: &ControllerSettings) -> controller::Settings {
-    let (leases, limits, jobs) = (&settings.leases, &settings.limits, &settings.jobs);
+    let (leases, limits, jobs, retention) = (&settings.leases, &settings.limits, &settings.jobs, &settings.retention);
     controller::Settings {
         fleet: crate::fleet::Settings {
             ttl: leases.ttl,
             ttl_margin: leases.margin,
             offer_timeout: leases.offer_timeout,
             offline_after: leases.offline_after,
+            stop_grace: leases.stop_grace,
+            decline_cool_down: leases.decline_cool_down,
             max_declines: jobs.max_declines,
             max_open_jobs: limits.queue,
             max_batch_items: limits.batch_items,
@@ -176,11 +178,12 @@ fn engine_settings(settings: &ControllerSettings) -> controller::Settings {
             max_artifacts_per_attempt: limits.artifacts_per_attempt,
             ageing_placements: jobs.ageing_placements,
             unique_for: jobs.unique_for,
+            idempotency_kept: retention.idempotency,
             ..crate::fleet::Settings::default()
         },
         command_queue: limits.command_queue,
         blob_bytes: limits.blob_bytes,
-        ..controller::Settings::default()
+        keep_events: retention.events,
     }
 }
 

@@ -25,7 +25,9 @@ const TEXT: &[(&str, &str)] = &[
     ("deb.debian.org", "clients find registries by their own settings"),
     ("/home/", "a path of one person's machine"),
     ("/root/", "a path of one person's machine"),
-    ("/work/", "a path of one person's machine"),
+    ("/work/wt", "a path of one person's machine"),
+    ("/work/main", "a path of one person's machine"),
+    ("/work/shared", "a path of one person's machine"),
     ("/Users/", "a path of one person's machine"),
     ("C:\\Users\\", "a path of one person's machine"),
 ];

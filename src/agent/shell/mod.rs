@@ -93,7 +93,7 @@ struct Shell {
     assembling: Option<JoinHandle<(Box<crate::wire::agent::Offer>, Assembled)>>,
     watching: Option<JoinHandle<Vec<Arc<App>>>>,
     renewing: Option<JoinHandle<Result<Identity, LinkError>>>,
-    facts_task: Option<JoinHandle<Facts>>,
+    facts_reading: Option<JoinHandle<Facts>>,
     /// The apps of the pool.
     apps: Vec<Arc<App>>,
     display: Option<WantedDisplay>,
@@ -180,7 +180,7 @@ impl Shell {
             assembling: None,
             watching: None,
             renewing: None,
-            facts_task: None,
+            facts_reading: None,
             apps: Vec::new(),
             display: None,
             facts,
@@ -219,7 +219,7 @@ impl Shell {
                 (offer, assembled) = calls::joined(&mut self.assembling) => self.assembled(&offer, assembled),
                 apps = calls::joined(&mut self.watching) => self.watch(apps),
                 renewed = calls::joined(&mut self.renewing) => self.renewed(renewed),
-                facts = calls::joined(&mut self.facts_task) => self.learn(facts),
+                facts = calls::joined(&mut self.facts_reading) => self.learn(facts),
                 () = tokio::time::sleep(sleep) => {}
             }
         }
@@ -246,10 +246,10 @@ impl Shell {
             self.surveyed_at = now;
             self.ask_desk(Work::Survey { apps: self.apps.clone(), machine: self.machine() });
         }
-        if now.since(self.facts_at) >= FACTS_INTERVAL && self.facts_task.is_none() {
+        if now.since(self.facts_at) >= FACTS_INTERVAL && self.facts_reading.is_none() {
             self.facts_at = now;
             let desktop = self.desktop.clone();
-            self.facts_task = Some(tokio::spawn(async move {
+            self.facts_reading = Some(tokio::spawn(async move {
                 let display = desktop.run("display", DESKTOP_LIMIT, |desktop| desktop.display()).await;
                 enroll::first_facts(&display)
             }));
