@@ -4,6 +4,7 @@
 
 mod hands;
 mod programs;
+mod session;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
@@ -44,11 +45,13 @@ pub struct Host {
     /// Most recently used last.
     prepared: Vec<(Digest, Image)>,
     clock: Clock,
+    /// The display's name, once it has been asked for.
+    display: Option<String>,
 }
 
 impl Host {
     pub fn new(desktop: DesktopHandle, images: Box<dyn Images>, clock: Clock) -> Self {
-        Self { hands: Hands(desktop), finder: Finder::new(), images, prepared: Vec::new(), clock }
+        Self { hands: Hands(desktop), finder: Finder::new(), images, prepared: Vec::new(), clock, display: None }
     }
 
     /// From now on input is given under this handle: for the next lease.
@@ -98,7 +101,15 @@ impl World for Host {
     }
 
     fn processes(&mut self, name: &str) -> Result<Vec<u32>, ProcessError> {
-        Ok(process::find(name)?.into_iter().map(|found| found.pid).collect())
+        let found = process::find(name)?;
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        if self.display.is_none() {
+            self.display = self.hands.display().ok().map(|display| display.name);
+        }
+        let here = |pid: &u32| session::is_here(*pid, self.display.as_deref());
+        Ok(found.into_iter().map(|found| found.pid).filter(here).collect())
     }
 
     fn end_process(&mut self, pid: u32, ask: Ask) {

@@ -41,7 +41,8 @@ pub trait World {
 
     fn file_exists(&mut self, path: &Path) -> bool;
 
-    /// Numbers of the live processes of a program, by its file name without directory.
+    /// Numbers of the live processes of a program, by its file name without directory. Not those that show their windows on
+    /// another desktop of the same machine.
     fn processes(&mut self, name: &str) -> Result<Vec<u32>, ProcessError>;
 
     fn end_process(&mut self, pid: u32, ask: Ask);
