@@ -1,7 +1,7 @@
 //! The step engine on real X11 desktops: documents from files, real applications, nothing between but the desktop's thread.
 
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "tests say what they expect")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests say what they expect")]
 
 #[path = "support/xvfb.rs"]
 mod xvfb;
@@ -167,7 +167,7 @@ fn an_image_cut_from_the_screen_is_found_and_one_that_is_not_there_is_told_with_
     fs::write(place.folder.path().join("absent.png"), other.to_png().unwrap()).unwrap();
     place.write(
         "workflow.yaml",
-        r#"
+        r"
 kind: workflow
 name: menu
 apps: [editor]
@@ -176,7 +176,7 @@ steps:
   - key: Escape
   - { click: { image: absent.png }, timeout: 1s }
 output: {}
-"#,
+",
     );
     let (ending, record) = place.run(&json!({}));
     let Ending::Failed(failure) = ending else { panic!("{ending:?}") };

@@ -51,11 +51,13 @@ pub enum LocalError {
 }
 
 fn listed(faults: &[Fault]) -> String {
-    faults.iter().map(|fault| format!("\n  {fault}")).collect()
+    let lines: Vec<String> = faults.iter().map(|fault| format!("\n  {fault}")).collect();
+    lines.concat()
 }
 
 fn listed_input(faults: &[InputFault]) -> String {
-    faults.iter().map(|fault| format!("\n  {}: {}", fault.pointer, fault.detail)).collect()
+    let lines: Vec<String> = faults.iter().map(|fault| format!("\n  {}: {}", fault.pointer, fault.detail)).collect();
+    lines.concat()
 }
 
 /// A workflow with everything it needs, from files.
@@ -116,6 +118,10 @@ impl Local {
     }
 
     /// Brings the apps to ready and runs the steps. Blocking: not to be called from asynchronous code.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "whoever gives the desktop away for a run has no other use for it"
+    )]
     pub fn run(&self, plan: &Plan, desktop: DesktopHandle, observer: &mut dyn Observer) -> Ending {
         let mut host = Host::new(desktop.for_lease(), Box::new(self.images.clone()), Clock::System);
         let mut runner = Runner::new(&mut host, observer, plan);

@@ -1,5 +1,4 @@
 //! A desktop of a test's own: Xvfb on a free display with a window manager, gone when it is dropped.
-#![expect(dead_code, reason = "each test binary that includes this uses its own part of it")]
 
 use std::{
     io::{BufRead, BufReader},
@@ -16,18 +15,18 @@ use x11rb::{
 const START_LIMIT: Duration = Duration::from_secs(20);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
-pub struct VirtualDesktop {
+pub(crate) struct VirtualDesktop {
     display: String,
     children: Vec<Child>,
 }
 
 impl VirtualDesktop {
     /// 1280×800, 24 bits, openbox.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_sized(1280, 800)
     }
 
-    pub fn start_sized(width: u32, height: u32) -> Self {
+    pub(crate) fn start_sized(width: u32, height: u32) -> Self {
         let mut desktop = Self::start_bare(width, height);
         desktop.spawn(Command::new("openbox"));
         until("openbox to manage the display", || window_manager(&desktop.display));
@@ -35,7 +34,7 @@ impl VirtualDesktop {
     }
 
     /// Without a window manager.
-    pub fn start_bare(width: u32, height: u32) -> Self {
+    pub(crate) fn start_bare(width: u32, height: u32) -> Self {
         let screen = format!("{width}x{height}x24");
         let mut xvfb = Command::new("Xvfb")
             .args(["-displayfd", "1", "-screen", "0", &screen, "-nolisten", "tcp", "-noreset"])
@@ -52,12 +51,12 @@ impl VirtualDesktop {
     }
 
     /// Such as `:101`.
-    pub fn display(&self) -> &str {
+    pub(crate) fn display(&self) -> &str {
         &self.display
     }
 
     /// Starts a program on this desktop; it ends with it. Returns its process id.
-    pub fn spawn(&mut self, mut command: Command) -> u32 {
+    pub(crate) fn spawn(&mut self, mut command: Command) -> u32 {
         let child = command
             .env("DISPLAY", &self.display)
             .stdin(Stdio::null())
@@ -90,12 +89,12 @@ fn window_manager(display: &str) -> Option<()> {
 }
 
 /// Looks again and again until there is an answer; a test that waits longer than it may fails with what it waited for.
-pub fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
     until_within(START_LIMIT, what, look)
 }
 
 #[expect(clippy::disallowed_methods, reason = "real programs are waited for in real time")]
-pub fn until_within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until_within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(answer) = look() {

@@ -96,7 +96,7 @@ impl Spool {
         for name in ["steps.jsonl", "result.json", "told.json"] {
             let _ = fs::remove_file(dir.join(name));
         }
-        self.remove_if_empty(&dir);
+        Self::remove_if_empty(&dir);
     }
 
     /// Pictures to be sent, oldest first. Folders with nothing left go, pictures nobody waits for too.
@@ -122,7 +122,7 @@ impl Spool {
     /// The controller has it, or will never want it.
     pub(in crate::agent) fn sent(&self, pending: &Pending) {
         let _ = fs::remove_file(&pending.path);
-        self.remove_if_empty(&self.dir.join(pending.label.attempt.to_string()));
+        Self::remove_if_empty(&self.dir.join(pending.label.attempt.to_string()));
     }
 
     /// Attempts of earlier incarnations, oldest first.
@@ -151,7 +151,7 @@ impl Spool {
         leftovers
     }
 
-    fn remove_if_empty(&self, dir: &Path) {
+    fn remove_if_empty(dir: &Path) {
         let untold = ["steps.jsonl", "result.json"].iter().any(|name| dir.join(name).exists());
         // Fails while a picture is there, which is what is wanted.
         if !untold && fs::remove_dir(dir.join("pictures")).is_ok() {

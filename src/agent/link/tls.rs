@@ -73,7 +73,7 @@ impl AnchorVerifier {
                 Err(rustls::Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. })) => {
                     now = not_before;
                 }
-                verified => return verified,
+                result => return result,
             }
         }
         Err(rustls::Error::General("the certificates of the chain are never good at the same time".to_owned()))
@@ -237,7 +237,8 @@ mod tests {
         let verifier = AnchorVerifier::new(Digest::of(&ours.certificate), None);
         let chain = [ours.certificate.clone()];
         assert!(verifier.found().is_none());
-        let error = verify(&verifier, &leaf(&other, 2030), &[other.certificate.clone()], "localhost").unwrap_err();
+        let error =
+            verify(&verifier, &leaf(&other, 2030), std::slice::from_ref(&other.certificate), "localhost").unwrap_err();
         assert!(error.to_string().contains("Proxy Inc"), "{error}");
         // A chain that only carries our authority beside a leaf of another.
         assert!(verify(&verifier, &leaf(&other, 2030), &chain, "localhost").is_err());

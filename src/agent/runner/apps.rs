@@ -87,7 +87,7 @@ impl Runner<'_> {
         self.go_on()?;
         let attested = self.world.desktop().attest()?;
         let display = self.plan.display;
-        self.check_display(&attested.display, display)?;
+        Self::check_display(&attested.display, display)?;
         let apps = self.plan.apps.clone();
         for app in &apps {
             let result = self.bring_to_ready(app);
@@ -108,7 +108,7 @@ impl Runner<'_> {
         Ok(())
     }
 
-    fn check_display(&self, found: &crate::desktop::Display, wanted: Option<WantedDisplay>) -> Result<(), Break> {
+    fn check_display(found: &crate::desktop::Display, wanted: Option<WantedDisplay>) -> Result<(), Break> {
         let Some(wanted) = wanted else { return Ok(()) };
         let scale_fits = wanted.scale.is_none_or(|scale| (found.scale - scale).abs() < 0.01);
         let fits = (found.width, found.height) == (wanted.width, wanted.height) && scale_fits;
@@ -368,11 +368,10 @@ pub fn versions(world: &mut dyn World, plan: &Plan) -> BTreeMap<String, String> 
     let mut versions = BTreeMap::new();
     for app in &plan.apps {
         let Some(probe) = &app.version else { continue };
-        match version(world, &scope, probe) {
-            Some(version) => {
-                versions.insert(app.name.to_string(), version);
-            }
-            None => tracing::debug!(app = %app.name, "its version could not be read"),
+        if let Some(version) = version(world, &scope, probe) {
+            versions.insert(app.name.to_string(), version);
+        } else {
+            tracing::debug!(app = %app.name, "its version could not be read");
         }
     }
     versions

@@ -30,7 +30,7 @@ fn target_whole(target: &Target) -> String {
         text.push_str(&target_whole(within));
     }
     if let Some(index) = target.index {
-        text.push_str(&format!(" number {index}"));
+        text = format!("{text} number {index}");
     }
     text
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    fault::{Break, Fault},
+    fault::{Break, Fault, fault},
     find::{Meant, Sought},
     look::Look,
     run::Runner,
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     desktop::{Color, Frame, Rect, Window, WindowId},
     ids::Digest,
-    wire::step::ArtifactRef,
+    wire::{job::Category, step::ArtifactRef},
     workflow::{Find, Target},
 };
 
@@ -76,7 +76,7 @@ impl Runner<'_> {
     ) -> Result<ArtifactRef, Break> {
         if self.evidence.names.len() >= MAX_PICTURES {
             let message = format!("an attempt keeps at most {MAX_PICTURES} pictures; take fewer");
-            return Err(Fault::new(crate::wire::job::Category::InvalidWorkflow, message).into());
+            return fault(Category::InvalidWorkflow, message);
         }
         let frame = match frame {
             Some(frame) => frame,
@@ -87,27 +87,24 @@ impl Runner<'_> {
             frame.mark(*mark, MARK_COLOR, MARK_THICKNESS);
         }
         if let Some(region) = region {
-            frame = match frame.crop(region) {
-                Some(part) => part,
-                None => {
-                    let message = format!("the region {region} is outside the desktop");
-                    return Err(Fault::new(crate::wire::job::Category::TargetNotFound, message).into());
-                }
+            let Some(part) = frame.crop(region) else {
+                return fault(Category::TargetNotFound, format!("the region {region} is outside the desktop"));
             };
+            frame = part;
         }
         self.give(stem, &frame)
     }
 
     fn give(&mut self, stem: &str, frame: &Frame) -> Result<ArtifactRef, Break> {
         let hash = frame.hash();
-        let (sha256, bytes, content) = match self.evidence.encoded.get(&hash) {
-            Some((digest, bytes)) => (*digest, *bytes, None),
-            None => {
-                let content = frame.to_webp()?;
-                let (digest, bytes) = (Digest::of(&content), content.len() as u64);
-                self.evidence.encoded.insert(hash, (digest, bytes));
-                (digest, bytes, Some(content))
-            }
+        let known = self.evidence.encoded.get(&hash).copied();
+        let (sha256, bytes, content) = if let Some((digest, bytes)) = known {
+            (digest, bytes, None)
+        } else {
+            let content = frame.to_webp()?;
+            let (digest, bytes) = (Digest::of(&content), content.len() as u64);
+            self.evidence.encoded.insert(hash, (digest, bytes));
+            (digest, bytes, Some(content))
         };
         let content = content.filter(|_| self.evidence.given.insert(sha256));
         let name = self.redactor.clean(stem);

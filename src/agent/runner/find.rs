@@ -129,13 +129,11 @@ impl Runner<'_> {
         if let Some(Region { x, y, width, height }) = target.region {
             let corner = area.origin.offset(x, y);
             let wanted = Rect::new(corner.x, corner.y, width, height);
-            match wanted.intersect(&area.rect) {
-                Some(rect) => area.rect = rect,
-                None => {
-                    let reason = format!("its region {wanted} is outside {}", area.rect);
-                    return Ok(Err(Sought::Absent(Absence { best: None, reason: Some(reason) })));
-                }
-            }
+            let Some(rect) = wanted.intersect(&area.rect) else {
+                let reason = format!("its region {wanted} is outside {}", area.rect);
+                return Ok(Err(Sought::Absent(Absence { best: None, reason: Some(reason) })));
+            };
+            area.rect = rect;
         }
         Ok(Ok(area))
     }

@@ -56,18 +56,16 @@ impl Runner<'_> {
             let focused = runner.world.desktop().focused_window()?;
             Ok(focused.filter(|focused| focused.id == window.id))
         })?;
-        match focused {
-            Some(focused) => Ok(Some(focused.id)),
-            None => {
-                let found = self.world.desktop().focused_window()?;
-                let found = found.map_or_else(|| "no window".to_owned(), |found| format!("\"{}\"", found.title));
-                let message = format!(
-                    "a click into {} did not give \"{}\" the focus: {found} has it; nothing was typed",
-                    hit.what, window.title
-                );
-                Err(Fault::new(Category::Desktop, message).seen(None, vec![hit.rect]).into())
-            }
+        if let Some(focused) = focused {
+            return Ok(Some(focused.id));
         }
+        let found = self.world.desktop().focused_window()?;
+        let found = found.map_or_else(|| "no window".to_owned(), |found| format!("\"{}\"", found.title));
+        let message = format!(
+            "a click into {} did not give \"{}\" the focus: {found} has it; nothing was typed",
+            hit.what, window.title
+        );
+        Err(Fault::new(Category::Desktop, message).seen(None, vec![hit.rect]).into())
     }
 
     /// The topmost window at a place.

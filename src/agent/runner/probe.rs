@@ -215,7 +215,7 @@ impl Runner<'_> {
     }
 
     /// A wait or assertion that was not answered as wanted.
-    pub(super) fn unmet(&mut self, watched: Watched, kind: crate::workflow::Category, message: String) -> Fault {
+    pub(super) fn unmet(watched: Watched, kind: crate::workflow::Category, message: &str) -> Fault {
         let message = format!("{message}: {}", watched.verdict.because);
         Fault::new(category(kind), message).seen(watched.frame, watched.verdict.marks)
     }

@@ -46,7 +46,9 @@ impl Redactor {
             }
             Value::Array(items) => {
                 if let Some(schema) = schema.get("items") {
-                    items.iter().for_each(|item| self.collect(schema, item));
+                    for item in items {
+                        self.collect(schema, item);
+                    }
                 }
             }
             _ => {}

@@ -88,7 +88,7 @@ impl Runner<'_> {
                 let best = absence.best.as_ref().map(|best| (best.rect, Some(best.score)));
                 self.report_miss(target, best, elapsed);
                 let message =
-                    format!("no {} on the screen{}{}", describe::target(target), after(timeout), because(&absence),);
+                    format!("no {} on the screen{}{}", describe::target(target), after(timeout), because(&absence));
                 let marks = best.into_iter().map(|(rect, _)| rect).collect();
                 Fault::new(Category::TargetNotFound, message).seen(miss.frame, marks)
             }

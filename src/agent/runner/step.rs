@@ -260,9 +260,9 @@ impl Runner<'_> {
     fn act(&mut self, step: &Step) -> Result<Value, Break> {
         let timeout = step.timeout();
         match &step.action {
-            Action::Click(click) => self.click(click, 1, timeout),
             Action::DoubleClick(click) => self.click(click, 2, timeout),
-            Action::RightClick(click) => self.click(click, 1, timeout),
+            // The button is in the action.
+            Action::Click(click) | Action::RightClick(click) => self.click(click, 1, timeout),
             Action::Move(target) => self.move_to(target, timeout),
             Action::Drag(drag) => self.drag(drag, timeout),
             Action::Scroll(scroll) => self.scroll(scroll, timeout),

@@ -30,7 +30,7 @@ pub(super) async fn identity(
     if let Some(mut identity) = dir.load(binding)? {
         if token.as_ref().is_none_or(|token| token.is_for(&identity.ca)) {
             if let Some(controller) = &settings.controller {
-                identity.joined.controller = controller.as_str().to_owned();
+                controller.as_str().clone_into(&mut identity.joined.controller);
             }
             return Ok(identity);
         }

@@ -28,32 +28,28 @@ pub(super) enum Stopping {
 impl Shell {
     pub(super) fn signalled(&mut self) {
         let now = self.clock.now().mono;
-        match self.stopping {
-            Stopping::No => {
-                tracing::info!(
-                    grace_s = GRACE.as_secs(),
-                    busy = self.session.is_busy(),
-                    "stopping: no more offers are taken; what runs may end by itself. A second signal ends it at once"
-                );
-                self.stopping = Stopping::Draining { until: now.saturating_add(GRACE) };
-                self.session.stop_taking();
-            }
-            _ => {
-                tracing::warn!("stopping at once");
-                self.desktop.fence();
-                if let Some(running) = &self.running {
-                    running.control.stop(Stop::LeaseLost);
-                }
-                self.stopping = Stopping::Now;
-            }
+        if self.stopping == Stopping::No {
+            tracing::info!(
+                grace_s = GRACE.as_secs(),
+                busy = self.session.is_busy(),
+                "stopping: no more offers are taken; what runs may end by itself. A second signal ends it at once"
+            );
+            self.stopping = Stopping::Draining { until: now.saturating_add(GRACE) };
+            self.session.stop_taking();
+            return;
         }
+        tracing::warn!("stopping at once");
+        self.desktop.fence();
+        if let Some(running) = &self.running {
+            running.control.stop(Stop::LeaseLost);
+        }
+        self.stopping = Stopping::Now;
     }
 
     /// Whether the program may end; moves on from one kind of stopping to the next.
     pub(super) fn is_finished(&mut self, now: Mono) -> bool {
         match self.stopping {
             Stopping::No => false,
-            Stopping::Now => true,
             Stopping::Draining { until } if self.session.is_busy() => {
                 if now >= until {
                     self.session.stop_now();
@@ -63,7 +59,7 @@ impl Shell {
                 false
             }
             Stopping::Ending { until } => !self.session.is_busy() || now >= until,
-            Stopping::Draining { .. } => true,
+            Stopping::Draining { .. } | Stopping::Now => true,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Reading: extract through the clipboard, read_clipboard, set.
+//! Reading: `extract` through the clipboard, `read_clipboard`, `set`.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -97,11 +97,8 @@ impl Runner<'_> {
 /// The first group, or the whole match; all of the text where there is no pattern.
 fn pick(text: &str, pattern: Option<&Pattern>) -> Result<Value, Break> {
     let Some(pattern) = pattern else { return Ok(Value::String(text.to_owned())) };
-    match pattern.extract(text) {
-        Some(part) => Ok(Value::String(part.to_owned())),
-        None => {
-            let message = format!("`{}` matches nothing in \"{}\"", pattern.as_str(), describe::cut(text));
-            fault(Category::Assertion, message)
-        }
+    if let Some(part) = pattern.extract(text) {
+        return Ok(Value::String(part.to_owned()));
     }
+    fault(Category::Assertion, format!("`{}` matches nothing in \"{}\"", pattern.as_str(), describe::cut(text)))
 }

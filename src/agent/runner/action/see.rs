@@ -1,4 +1,4 @@
-//! Looking: wait, wait_gone, assert, screenshot.
+//! Looking: `wait`, `wait_gone`, `assert`, `screenshot`.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ impl Runner<'_> {
         }
         let message = format!("waited in vain for {}{}", describe::probe(&watch.probe), after(timeout));
         let kind = missing(&watch.probe, workflow::Category::Timeout);
-        Err(self.unmet(watched, kind, message).into())
+        Err(Self::unmet(watched, kind, &message).into())
     }
 
     pub(in crate::agent::runner) fn wait_gone(&mut self, watch: &Watch, timeout: Duration) -> Result<Value, Break> {
@@ -40,7 +40,7 @@ impl Runner<'_> {
         }
         watched.verdict.marks = watched.verdict.hit.iter().map(|hit| hit.rect).collect();
         let message = format!("{} did not go away{}", describe::probe(&watch.probe), after(timeout));
-        Err(self.unmet(watched, workflow::Category::Timeout, message).into())
+        Err(Self::unmet(watched, workflow::Category::Timeout, &message).into())
     }
 
     pub(in crate::agent::runner) fn assert(
@@ -62,7 +62,7 @@ impl Runner<'_> {
                     return Ok(Value::Bool(true));
                 }
                 let message = format!("asserted {}{}", describe::probe(&watch.probe), after(timeout));
-                Err(self.unmet(watched, workflow::Category::Assertion, message).into())
+                Err(Self::unmet(watched, workflow::Category::Assertion, &message).into())
             }
         }
     }

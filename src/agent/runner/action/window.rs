@@ -46,15 +46,12 @@ impl Runner<'_> {
         self.go_on()?;
         self.world.desktop().close(window.id)?;
         let gone = self.until(timeout, |runner| Ok((!runner.has_window(window.id)?).then_some(())))?;
-        match gone {
-            Some(()) => Ok(()),
-            None => {
-                let limit = format_duration(timeout);
-                let message =
-                    format!("{} is still open {limit} after it was asked to close: does it ask something?", hit.what);
-                fault(Category::Timeout, message)
-            }
+        if gone.is_some() {
+            return Ok(());
         }
+        let limit = format_duration(timeout);
+        let message = format!("{} is still open {limit} after it was asked to close: does it ask something?", hit.what);
+        fault(Category::Timeout, message)
     }
 
     fn has_window(&mut self, id: WindowId) -> Result<bool, Break> {

@@ -7,7 +7,7 @@ use crate::{
     wire::{agent::WantedDisplay, job::Category, machine::ReadinessState},
 };
 
-const CLINIC: &str = r#"
+const CLINIC: &str = r"
 launch: { command: [/opt/clinic/clinic, --maximized], timeout: 20s }
 process: clinic
 screens:
@@ -17,7 +17,7 @@ recover:
   - { when: expired, steps: [ { key: Return } ] }
   - { steps: [ { key: Escape } ], times: 2 }
   - { steps: [ { relaunch: {} } ] }
-"#;
+";
 
 fn play() -> Play {
     Play::workflow("apps: [clinic]\nsteps: [ { key: a } ]").app(CLINIC)
@@ -147,9 +147,9 @@ fn an_app_that_ends_by_itself_is_told_as_crashed() {
         stage.processes.clear();
         stage.screen.shut("Clinic - Patients");
     });
-    let plan = play.plan(&mut stage);
+    let whole = play.plan(&mut stage);
     let mut record = super::Record::default();
-    let mut runner = Runner::new(&mut stage, &mut record, &plan);
+    let mut runner = Runner::new(&mut stage, &mut record, &whole);
     assert!(matches!(runner.prepare(), Prepared::Ready(_)));
     let failure = failure_of(runner.execute());
     assert_eq!(failure.category, Category::AppCrashed);

@@ -13,7 +13,7 @@ const HEIGHT: u32 = 300;
 /// What the field that has the focus does with keys.
 pub(super) type Reaction = Box<dyn FnMut(&mut Screen, &str)>;
 
-pub(super) struct Screen {
+pub(in crate::agent::runner) struct Screen {
     pub(super) frame: Frame,
     pub(super) windows: Vec<Window>,
     pub(super) clipboard: Option<String>,
@@ -75,15 +75,12 @@ impl Screen {
         }
     }
 
-    pub(super) fn clear(&mut self) {
-        self.frame = Frame::filled(WIDTH, HEIGHT, Color::new(90, 100, 110));
-    }
-
     /// What was done with pointer, keys and windows.
     pub(super) fn inputs(&self) -> Vec<String> {
         self.log.iter().filter(|line| !line.starts_with("release") && !line.starts_with("clipboard")).cloned().collect()
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "lines are made where they are handed in")]
     fn input(&mut self, line: String) -> Result<(), DesktopError> {
         if let Some(error) = self.errors.pop_front() {
             return Err(error);
