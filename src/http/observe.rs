@@ -102,15 +102,13 @@ fn request_id(given: Option<&HeaderValue>) -> String {
             && id.len() <= MAX_ID_CHARS
             && id.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:".contains(c))
     };
-    match given.and_then(|value| value.to_str().ok()).filter(|id| fit(id)) {
-        Some(id) => id.to_owned(),
-        None => {
-            let mut bytes = [0u8; 8];
-            // Without randomness ids repeat, which costs no more than a longer look at the log.
-            let _ = getrandom::fill(&mut bytes);
-            hex::encode(bytes)
-        }
+    if let Some(id) = given.and_then(|value| value.to_str().ok()).filter(|id| fit(id)) {
+        return id.to_owned();
     }
+    let mut bytes = [0u8; 8];
+    // Without randomness ids repeat, which costs no more than a longer look at the log.
+    let _ = getrandom::fill(&mut bytes);
+    hex::encode(bytes)
 }
 
 #[cfg(test)]

@@ -78,7 +78,8 @@ pub struct ApiError {
     pub code: Code,
     pub detail: String,
     pub faults: Vec<Fault>,
-    pub header: Option<(HeaderName, HeaderValue)>,
+    /// Boxed, as errors travel in every result and few have one.
+    pub header: Option<Box<(HeaderName, HeaderValue)>>,
 }
 
 pub type ApiResult<T> = Result<T, ApiError>;
@@ -109,7 +110,7 @@ impl ApiError {
 
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.header = Some((name, value));
+        self.header = Some(Box::new((name, value)));
         self
     }
 
@@ -147,7 +148,7 @@ impl IntoResponse for ApiError {
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        headers.extend(self.header);
+        headers.extend(self.header.map(|header| *header));
         response
     }
 }

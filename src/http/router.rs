@@ -17,12 +17,12 @@ use super::{
     route::Route,
 };
 
-pub fn build(app: App, routes: Vec<Route>) -> Router {
+pub fn build(app: App, table: Vec<Route>) -> Router {
     let mut by_path: BTreeMap<&'static str, MethodRouter<App>> = BTreeMap::new();
-    for route in routes {
-        let serve = route.serve.clone();
-        let path = route.path;
-        let guarded = serve.route_layer(from_fn_with_state((app.clone(), Arc::new(route)), guard));
+    for row in table {
+        let serve = row.serve.clone();
+        let path = row.path;
+        let guarded = serve.route_layer(from_fn_with_state((app.clone(), Arc::new(row)), guard));
         let others = by_path.remove(path).unwrap_or_default();
         by_path.insert(path, others.merge(guarded));
     }
@@ -82,7 +82,47 @@ fn is_reserved(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use axum::{body::Body, http::StatusCode};
+    use tower::ServiceExt as _;
+
     use super::*;
+    use crate::{
+        config::{Layers, Settings},
+        controller,
+        http::{
+            observe::REQUEST_ID,
+            problem::PROBLEM_JSON,
+            route::{Access, get},
+            tls::Tls,
+        },
+        time::Clock,
+    };
+
+    async fn fails() -> &'static str {
+        panic!("on purpose")
+    }
+
+    #[test]
+    fn a_handler_that_panics_fails_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let layers = Layers { default_data_dir: dir.path().to_owned(), ..Layers::default() };
+        let settings = Settings::load(&layers).unwrap().controller;
+        let (controller, handle) =
+            controller::start(dir.path(), controller::Settings::default(), Clock::System).unwrap();
+        let tls = Tls::open(&settings, Clock::System.now().wall).unwrap();
+        let router = build(App::new(handle, tls, &settings), vec![get("/fails", fails, Access::Anyone)]);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let ask = |path: &str| {
+            let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+            runtime.block_on(router.clone().oneshot(request)).unwrap()
+        };
+        let failed = ask("/fails");
+        assert_eq!(failed.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(failed.headers()["content-type"], PROBLEM_JSON);
+        assert!(failed.headers().contains_key(REQUEST_ID));
+        assert_eq!(ask("/elsewhere").status(), StatusCode::NOT_FOUND, "the next request is served");
+        controller.stop();
+    }
 
     #[test]
     fn what_is_to_come_is_told_from_what_will_never_be() {

@@ -19,7 +19,7 @@ async fn a_picture_is_named_first_may_follow_later_and_is_served_in_parts() {
     let digest = Digest::of(PICTURE);
     let named = json!([{ "name": "failure.webp", "sha256": digest, "bytes": 10, "content_type": "image/webp" }]);
     let other = json!([{ "name": "a/b.webp", "sha256": digest, "bytes": 10, "content_type": "image/webp" }]);
-    agent.steps(&offer, vec![step(1, "steps/0", other)]).await;
+    agent.steps(&offer, vec![step(1, "steps/0", &other)]).await;
     agent.fail(&offer, "business", named).await;
 
     let base = format!("/v1/jobs/{id}/artifacts");

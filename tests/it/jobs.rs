@@ -16,7 +16,7 @@ async fn one_call_runs_a_workflow_and_brings_its_output() {
     let working = tokio::spawn(async move {
         let offer = agent.offer().await;
         agent.begin(&offer).await;
-        agent.steps(&offer, vec![step(1, "steps/0", json!([])), step(2, "steps/1", json!([]))]).await;
+        agent.steps(&offer, vec![step(1, "steps/0", &json!([])), step(2, "steps/1", &json!([]))]).await;
         agent.succeed(&offer, json!({ "receipt": "R-0042" })).await;
         offer
     });

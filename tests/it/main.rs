@@ -1,6 +1,8 @@
 //! The controller as its clients see it: started for real, over TLS, with scripted agents. Every JSON answer that passes
 //! through the test client is held against the API description, so that each story tests that too.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests say what they expect")]
+
 mod access;
 mod artifacts;
 mod batches;

@@ -24,8 +24,8 @@ impl Evidence {
 
     /// The named ones of one attempt.
     fn of(&self, attempt: Option<u32>, names: &[String]) -> Vec<Artifact> {
-        let named = |artifact: &&Artifact| Some(artifact.attempt) == attempt && names.contains(&artifact.name);
-        self.artifacts.iter().filter(named).cloned().collect()
+        let is_meant = |artifact: &&Artifact| Some(artifact.attempt) == attempt && names.contains(&artifact.name);
+        self.artifacts.iter().filter(is_meant).cloned().collect()
     }
 }
 

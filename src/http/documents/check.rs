@@ -41,7 +41,7 @@ pub(crate) async fn check(app: &App, kind: DocumentKind, name: &Name, bytes: &[u
     for diagnostic in lint(&text, &neighbours) {
         match diagnostic.severity {
             Severity::Error => {
-                faults.push(fault(diagnostic.pointer, sentence(&diagnostic.message, diagnostic.suggestion)))
+                faults.push(fault(diagnostic.pointer, sentence(&diagnostic.message, diagnostic.suggestion)));
             }
             Severity::Warning => {
                 let place = if diagnostic.pointer.is_empty() { "/" } else { &diagnostic.pointer };

@@ -54,10 +54,10 @@ pub(crate) async fn list(
 /// `job.failed`, or a family: `job.` or `job.*`.
 fn kind(text: &str) -> Result<String, String> {
     let family = text.trim_end_matches('*');
-    match Fact::KINDS.iter().any(|kind| *kind == text || (family.ends_with('.') && kind.starts_with(family))) {
-        true => Ok(family.to_owned()),
-        false => Err(format!("`{text}` is no type of event; there are {}", Fact::KINDS.join(", "))),
+    if Fact::KINDS.iter().any(|kind| *kind == text || (family.ends_with('.') && kind.starts_with(family))) {
+        return Ok(family.to_owned());
     }
+    Err(format!("`{text}` is no type of event; there are {}", Fact::KINDS.join(", ")))
 }
 
 fn wants_stream(headers: &HeaderMap) -> bool {

@@ -152,12 +152,11 @@ fn peer_certificate(stream: &TlsStream<TcpStream>) -> Option<PeerCertificate> {
 
 fn tell_failed_handshake(address: SocketAddr, error: &std::io::Error) {
     let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match cause {
-        // A machine that was joined to another controller, or to this one before its authority was made anew.
-        Some(rustls::Error::InvalidCertificate(reason)) => {
-            tracing::warn!(%address, ?reason, "a client certificate that is not ours was refused; the machine must join again");
-        }
-        _ => tracing::debug!(%address, %error, "a TLS handshake failed"),
+    // A machine that was joined to another controller, or to this one before its authority was made anew.
+    if let Some(rustls::Error::InvalidCertificate(reason)) = cause {
+        tracing::warn!(%address, ?reason, "a client certificate that is not ours was refused; the machine must join again");
+    } else {
+        tracing::debug!(%address, %error, "a TLS handshake failed");
     }
 }
 

@@ -7,12 +7,11 @@ use serde_json::{Value, json};
 
 use super::{Answer, Client, Site, client::Certificate};
 
-pub struct Agent {
-    pub name: String,
-    pub machine: String,
-    pub client: Client,
-    pub certificate: String,
-    pub key: String,
+pub(crate) struct Agent {
+    pub(crate) name: String,
+    pub(crate) client: Client,
+    pub(crate) certificate: String,
+    pub(crate) key: String,
     incarnation: Incarnation,
     polls: u64,
     /// Number of the last report of each attempt.
@@ -21,13 +20,13 @@ pub struct Agent {
 }
 
 /// A key and a request for its certificate, PEM.
-pub fn key_and_request() -> (String, String) {
+pub(crate) fn key_and_request() -> (String, String) {
     let key = rcgen::KeyPair::generate().unwrap();
     let request = rcgen::CertificateParams::default().serialize_request(&key).unwrap();
     (key.serialize_pem(), request.pem().unwrap())
 }
 
-pub fn join_request(token: &str, name: &str, request: &str) -> Value {
+pub(crate) fn join_request(token: &str, name: &str, request: &str) -> Value {
     json!({
         "token": token, "name": name, "pool": null, "labels": {}, "certificate_request": request,
         "identity": format!("identity of {name}"), "facts": facts()
@@ -44,7 +43,7 @@ fn facts() -> Value {
 
 impl Agent {
     /// With the join token of the data directory: into the default pool.
-    pub async fn join(site: &Site, name: &str) -> Self {
+    pub(crate) async fn join(site: &Site, name: &str) -> Self {
         let (key, request) = key_and_request();
         let body = join_request(&site.file("join.token"), name, &request);
         let joined = site.nobody().post("/agent/v1/join").json(&body).send().await.is(201).json();
@@ -52,7 +51,6 @@ impl Agent {
         let client = machine_client(site, &certificate, &key);
         Self {
             name: name.to_owned(),
-            machine: joined["machine"].as_str().unwrap().to_owned(),
             client,
             certificate,
             key,
@@ -64,16 +62,16 @@ impl Agent {
     }
 
     /// Speaks to the same controller at another port, or with another certificate.
-    pub fn reconnect(&mut self, site: &Site) {
+    pub(crate) fn reconnect(&mut self, site: &Site) {
         self.client = machine_client(site, &self.certificate, &self.key);
     }
 
-    pub async fn poll(&mut self, wait_ms: u64) -> Value {
+    pub(crate) async fn poll(&mut self, wait_ms: u64) -> Value {
         self.try_poll(wait_ms, None).await.is(200).json()
     }
 
     /// `held`: the offer whose lease it believes to have.
-    pub async fn try_poll(&mut self, wait_ms: u64, held: Option<&Value>) -> Answer {
+    pub(crate) async fn try_poll(&mut self, wait_ms: u64, held: Option<&Value>) -> Answer {
         self.polls += 1;
         let first = self.polls == 1;
         let body = json!({
@@ -92,7 +90,7 @@ impl Agent {
     }
 
     /// Polls until a job is offered.
-    pub async fn offer(&mut self) -> Value {
+    pub(crate) async fn offer(&mut self) -> Value {
         for _ in 0..20 {
             let answer = self.poll(5_000).await;
             if answer["offer"].is_object() {
@@ -102,42 +100,42 @@ impl Agent {
         panic!("{} gets no offer", self.name);
     }
 
-    pub fn report(&mut self, offer: &Value, body: &Value) -> super::client::Call {
+    pub(crate) fn report(&mut self, offer: &Value, body: &Value) -> super::client::Call {
         let number = self.reports.entry(offer["attempt"].to_string()).or_default();
         *number += 1;
         let number = *number;
         self.report_numbered(offer, number, body)
     }
 
-    pub fn report_numbered(&self, offer: &Value, number: u64, body: &Value) -> super::client::Call {
+    pub(crate) fn report_numbered(&self, offer: &Value, number: u64, body: &Value) -> super::client::Call {
         self.client.post("/agent/v1/report").json(&json!({
             "job": offer["job"], "attempt": offer["attempt"], "epoch": offer["epoch"],
             "incarnation": self.incarnation.to_string(), "number": number, "body": body
         }))
     }
 
-    pub async fn accept(&mut self, offer: &Value) {
+    pub(crate) async fn accept(&mut self, offer: &Value) {
         self.report(offer, &json!({ "kind": "accept" })).send().await.is(200);
     }
 
     /// Accepts, and says that the desktop is ready: steps may begin.
-    pub async fn begin(&mut self, offer: &Value) {
+    pub(crate) async fn begin(&mut self, offer: &Value) {
         self.accept(offer).await;
         self.report(offer, &json!({ "kind": "ready", "readiness": {} })).send().await.is(200);
     }
 
-    pub async fn steps(&mut self, offer: &Value, steps: Vec<Value>) {
+    pub(crate) async fn steps(&mut self, offer: &Value, steps: Vec<Value>) {
         self.report(offer, &json!({ "kind": "steps", "steps": steps })).send().await.is(200);
     }
 
-    pub async fn succeed(&mut self, offer: &Value, output: Value) -> Value {
+    pub(crate) async fn succeed(&mut self, offer: &Value, output: Value) -> Value {
         let body = json!({
             "kind": "complete", "result": { "outcome": "succeeded", "output": output }, "steps": [], "readiness": {}
         });
         self.report(offer, &body).send().await.is(200).json()
     }
 
-    pub async fn fail(&mut self, offer: &Value, category: &str, artifacts: Value) -> Value {
+    pub(crate) async fn fail(&mut self, offer: &Value, category: &str, artifacts: Value) -> Value {
         let result = json!({
             "outcome": "failed", "category": category, "message": "no image save.png on the screen",
             "step": { "path": "steps/0", "id": "save", "action": "click" }, "artifacts": artifacts
@@ -147,7 +145,7 @@ impl Agent {
     }
 
     /// Takes the next job and ends it well.
-    pub async fn work(&mut self, output: Value) -> Value {
+    pub(crate) async fn work(&mut self, output: Value) -> Value {
         let offer = self.offer().await;
         self.begin(&offer).await;
         self.succeed(&offer, output).await;
@@ -155,12 +153,12 @@ impl Agent {
     }
 }
 
-pub fn machine_client(site: &Site, certificate: &str, key: &str) -> Client {
-    Client::new(&site.url(), &site.file("ca.pem"), Some(Certificate { certificate, key }))
+pub(crate) fn machine_client(site: &Site, certificate: &str, key: &str) -> Client {
+    Client::new(&site.url(), &site.file("ca.pem"), Some(&Certificate { certificate, key }))
 }
 
 /// A report of a step that went well.
-pub fn step(number: u64, path: &str, artifacts: Value) -> Value {
+pub(crate) fn step(number: u64, path: &str, artifacts: &Value) -> Value {
     json!({
         "number": number, "path": path, "id": null, "name": null, "action": "click", "state": "succeeded",
         "started_at": "2026-12-01T06:00:00.000Z", "finished_at": "2026-12-01T06:00:01.000Z", "finds": [],

@@ -10,20 +10,20 @@ use serde_json::Value;
 use super::described;
 
 #[derive(Clone)]
-pub struct Client {
+pub(crate) struct Client {
     http: reqwest::Client,
     url: String,
     token: Option<String>,
 }
 
 /// A certificate chain and its key, PEM.
-pub struct Certificate<'a> {
-    pub certificate: &'a str,
-    pub key: &'a str,
+pub(crate) struct Certificate<'a> {
+    pub(crate) certificate: &'a str,
+    pub(crate) key: &'a str,
 }
 
 impl Client {
-    pub fn new(url: &str, ca: &str, certificate: Option<Certificate<'_>>) -> Self {
+    pub(crate) fn new(url: &str, ca: &str, certificate: Option<&Certificate<'_>>) -> Self {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut roots = rustls::RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(ca.as_bytes()).unwrap()).unwrap();
@@ -48,31 +48,31 @@ impl Client {
         Self { http, url: url.to_owned(), token: None }
     }
 
-    pub fn with_token(&self, token: &str) -> Self {
+    pub(crate) fn with_token(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }
 
-    pub fn get(&self, path: &str) -> Call {
+    pub(crate) fn get(&self, path: &str) -> Call {
         self.call(Method::GET, path)
     }
 
-    pub fn post(&self, path: &str) -> Call {
+    pub(crate) fn post(&self, path: &str) -> Call {
         self.call(Method::POST, path)
     }
 
-    pub fn put(&self, path: &str) -> Call {
+    pub(crate) fn put(&self, path: &str) -> Call {
         self.call(Method::PUT, path)
     }
 
-    pub fn patch(&self, path: &str) -> Call {
+    pub(crate) fn patch(&self, path: &str) -> Call {
         self.call(Method::PATCH, path)
     }
 
-    pub fn delete(&self, path: &str) -> Call {
+    pub(crate) fn delete(&self, path: &str) -> Call {
         self.call(Method::DELETE, path)
     }
 
-    pub fn call(&self, method: Method, path: &str) -> Call {
+    pub(crate) fn call(&self, method: Method, path: &str) -> Call {
         let mut request = self.http.request(method.clone(), format!("{}{path}", self.url));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
@@ -81,36 +81,36 @@ impl Client {
     }
 }
 
-pub struct Call {
+pub(crate) struct Call {
     request: reqwest::RequestBuilder,
     method: Method,
     path: String,
 }
 
 impl Call {
-    pub fn json(self, body: &impl Serialize) -> Self {
+    pub(crate) fn json(self, body: &impl Serialize) -> Self {
         Self { request: self.request.json(body), ..self }
     }
 
-    pub fn body(self, content_type: &str, body: impl Into<reqwest::Body>) -> Self {
+    pub(crate) fn body(self, content_type: &str, body: impl Into<reqwest::Body>) -> Self {
         Self { request: self.request.header("content-type", content_type).body(body), ..self }
     }
 
-    pub fn form(self, form: reqwest::multipart::Form) -> Self {
+    pub(crate) fn form(self, form: reqwest::multipart::Form) -> Self {
         Self { request: self.request.multipart(form), ..self }
     }
 
-    pub fn header(self, name: &str, value: &str) -> Self {
+    pub(crate) fn header(self, name: &str, value: &str) -> Self {
         Self { request: self.request.header(name, value), ..self }
     }
 
     /// The answer whole.
-    pub async fn send(self) -> Answer {
+    pub(crate) async fn send(self) -> Answer {
         self.try_send().await.unwrap()
     }
 
     /// Fails where no answer comes, as when the handshake is refused.
-    pub async fn try_send(self) -> Result<Answer, reqwest::Error> {
+    pub(crate) async fn try_send(self) -> Result<Answer, reqwest::Error> {
         let (method, path) = (self.method, self.path);
         let response = self.request.send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
@@ -121,30 +121,30 @@ impl Call {
     }
 
     /// The answer as it comes, for streams.
-    pub async fn open(self) -> reqwest::Response {
+    pub(crate) async fn open(self) -> reqwest::Response {
         self.request.send().await.unwrap()
     }
 }
 
 #[derive(Debug)]
-pub struct Answer {
-    pub what: String,
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) what: String,
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{}: {error}: {}", self.what, self.text()))
     }
 
     #[track_caller]
-    pub fn is(self, status: u16) -> Self {
+    pub(crate) fn is(self, status: u16) -> Self {
         let shown = String::from_utf8_lossy(&self.body[..self.body.len().min(2_000)]);
         assert_eq!(self.status.as_u16(), status, "{}: {shown}", self.what);
         self
@@ -152,7 +152,7 @@ impl Answer {
 
     /// A problem of this code, with its body.
     #[track_caller]
-    pub fn problem(self, status: u16, code: &str) -> Value {
+    pub(crate) fn problem(self, status: u16, code: &str) -> Value {
         let answer = self.is(status);
         assert_eq!(answer.headers["content-type"], "application/problem+json", "{}", answer.what);
         let problem = answer.json();
@@ -163,11 +163,11 @@ impl Answer {
     }
 
     /// Of a problem: all places with a fault.
-    pub fn pointers(problem: &Value) -> Vec<&str> {
+    pub(crate) fn pointers(problem: &Value) -> Vec<&str> {
         problem["errors"].as_array().unwrap().iter().map(|fault| fault["pointer"].as_str().unwrap()).collect()
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).unwrap_or_else(|| panic!("{}: no header {name}", self.what)).to_str().unwrap()
     }
 }

@@ -11,8 +11,8 @@ use tokio::{sync::oneshot, task::JoinHandle};
 
 use super::{Client, documents};
 
-pub struct Site {
-    pub address: std::net::SocketAddr,
+pub(crate) struct Site {
+    pub(crate) address: std::net::SocketAddr,
     handle: Option<deskfleet::controller::Handle>,
     dir: tempfile::TempDir,
     stop: Option<oneshot::Sender<()>>,
@@ -20,12 +20,12 @@ pub struct Site {
 }
 
 impl Site {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(&[]).await
     }
 
     /// Settings by key: `("leases.ttl", "5s")`.
-    pub async fn with(settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn with(settings: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let running = http::start(&settings_in(dir.path(), settings), Clock::System).await.unwrap();
         Self::running(dir, running)
@@ -41,7 +41,7 @@ impl Site {
     }
 
     /// Stops it as a signal would, and waits for its end.
-    pub async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         drop(self.stop.take());
         // The database is closed with the last handle.
         drop(self.handle.take());
@@ -51,7 +51,7 @@ impl Site {
     }
 
     /// Stops it and starts it again on the same directory, at another port.
-    pub async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         self.stop().await;
         let running = http::start(&settings_in(self.dir.path(), &[]), Clock::System).await.unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -63,44 +63,44 @@ impl Site {
         self.stop = Some(stop);
     }
 
-    pub fn handle(&self) -> &deskfleet::controller::Handle {
+    pub(crate) fn handle(&self) -> &deskfleet::controller::Handle {
         self.handle.as_ref().expect("it runs")
     }
 
-    pub fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         std::fs::read_to_string(self.dir.path().join(name)).unwrap().trim().to_owned()
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("https://{}", self.address)
     }
 
     /// Who asks without a token.
-    pub fn nobody(&self) -> Client {
+    pub(crate) fn nobody(&self) -> Client {
         Client::new(&self.url(), &self.file("ca.pem"), None)
     }
 
-    pub fn with_token(&self, token: &str) -> Client {
+    pub(crate) fn with_token(&self, token: &str) -> Client {
         self.nobody().with_token(token)
     }
 
-    pub fn admin(&self) -> Client {
+    pub(crate) fn admin(&self) -> Client {
         self.with_token(&self.file("admin.token"))
     }
 
     /// A token of a role, made for this.
-    pub async fn role(&self, role: &str) -> Client {
+    pub(crate) async fn role(&self, role: &str) -> Client {
         let request = serde_json::json!({ "name": format!("{role} of a story"), "role": role });
         let made = self.admin().post("/v1/tokens").json(&request).send().await.is(201).json();
         self.with_token(made["token"].as_str().unwrap())
     }
 
     /// Stores the documents most stories use.
-    pub async fn with_documents(self) -> Self {
+    pub(crate) async fn with_documents(self) -> Self {
         documents::store(&self.admin()).await;
         self
     }

@@ -15,7 +15,7 @@ static DESCRIPTION: LazyLock<Value> = LazyLock::new(deskfleet::http::description
 static VALIDATORS: LazyLock<Mutex<BTreeMap<String, &'static Validator>>> = LazyLock::new(Mutex::default);
 
 /// Panics where a real answer is not as described.
-pub fn hold(method: &Method, path: &str, answer: &Answer) {
+pub(crate) fn hold(method: &Method, path: &str, answer: &Answer) {
     let content_type = answer.headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let what = &answer.what;
     if answer.status.as_u16() >= 400 {

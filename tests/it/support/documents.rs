@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Client;
 
 /// Two steps, an input with a required field, a default and a limit.
-pub fn register() -> Value {
+pub(crate) fn register() -> Value {
     json!({
         "kind": "workflow", "name": "register",
         "input": {
@@ -20,10 +20,10 @@ pub fn register() -> Value {
     })
 }
 
-pub async fn store(client: &Client) {
+pub(crate) async fn store(client: &Client) {
     client.put("/v1/workflows/register").json(&register()).send().await.is(201);
 }
 
-pub fn job(mrn: &str) -> Value {
+pub(crate) fn job(mrn: &str) -> Value {
     json!({ "workflow": "register", "input": { "mrn": mrn } })
 }

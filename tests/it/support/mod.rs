@@ -1,11 +1,11 @@
 //! What the stories need: a controller, a client, an agent that does as it is told, and documents.
 
-pub mod agent;
-pub mod client;
+pub(crate) mod agent;
+pub(crate) mod client;
 mod controller;
 mod described;
-pub mod documents;
+pub(crate) mod documents;
 
-pub use agent::Agent;
-pub use client::{Answer, Client};
-pub use controller::Site;
+pub(crate) use agent::Agent;
+pub(crate) use client::{Answer, Client};
+pub(crate) use controller::Site;

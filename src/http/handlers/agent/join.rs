@@ -67,12 +67,12 @@ pub(crate) async fn renew(
 
 fn issue(app: &App, request_pem: &str, name: &MachineName) -> ApiResult<ClientCertificate> {
     let now = app.clock().now().wall;
-    app.tls().authority().issue_client(request_pem, name, now).map_err(|error| match error {
-        TlsError::Request(_) => ApiError::fault("/certificate_request", error.to_string()),
-        _ => {
-            tracing::error!(%error, "a machine's certificate cannot be made");
-            ApiError::new(Code::Internal, "the certificate cannot be made; the controller's log has more")
+    app.tls().authority().issue_client(request_pem, name, now).map_err(|error| {
+        if matches!(error, TlsError::Request(_)) {
+            return ApiError::fault("/certificate_request", error.to_string());
         }
+        tracing::error!(%error, "a machine's certificate cannot be made");
+        ApiError::new(Code::Internal, "the certificate cannot be made; the controller's log has more")
     })
 }
 

@@ -95,14 +95,11 @@ impl Lease {
         let recent = own.filter(|attempt| {
             attempt.finished_at.is_none_or(|ended| now.as_ms().saturating_sub(ended.as_ms()) < LATE_MS)
         });
-        match recent {
-            Some(_) => Ok(()),
-            None => {
-                let detail =
-                    "this upload belongs to no attempt of this machine that is live or ended within a day: drop it";
-                Err(ApiError::new(Code::LeaseLost, detail))
-            }
+        if recent.is_some() {
+            return Ok(());
         }
+        let detail = "this upload belongs to no attempt of this machine that is live or ended within a day: drop it";
+        Err(ApiError::new(Code::LeaseLost, detail))
     }
 }
 
