@@ -21,6 +21,7 @@ use deskfleet::{
     ids::{Digest, Incarnation, Json, Name},
     time::{Clock, Stopwatch, Timestamp},
 };
+use tokio::{sync::mpsc, task::JoinSet};
 
 const DEFAULT_SECONDS: u64 = 5;
 const PROBES: usize = 200;
@@ -65,14 +66,23 @@ async fn run(dir: &Path, clients: usize, length: Duration) -> anyhow::Result<Str
     }
     let before = handle.stats();
     let stopwatch = Stopwatch::start();
-    let running: Vec<_> =
-        agents.into_iter().map(|agent| tokio::spawn(lifecycles(agent, workflow.clone(), stopwatch, length))).collect();
-    let mut claims_us = Vec::new();
-    for client in running {
-        claims_us.extend(client.await??);
+    let (done, mut claims) = mpsc::unbounded_channel();
+    let mut running = JoinSet::new();
+    for agent in agents {
+        running.spawn(lifecycles(agent, workflow.clone(), done.clone()));
     }
-    let elapsed = stopwatch.elapsed();
-    let stats = handle.stats();
+    tokio::time::sleep(length).await;
+    let (elapsed, stats) = (stopwatch.elapsed(), handle.stats());
+    claims.close();
+    let mut claims_us = Vec::new();
+    while let Ok(claim_us) = claims.try_recv() {
+        claims_us.push(claim_us);
+    }
+    // None has ended by itself, unless something was wrong.
+    if let Some(ended) = running.try_join_next() {
+        ended??;
+    }
+    running.shutdown().await;
     controller.stop();
     claims_us.sort_unstable();
     let percentile = |percent: usize| claims_us.get(claims_us.len() * percent / 100).copied().unwrap_or_default();
@@ -88,22 +98,24 @@ async fn run(dir: &Path, clients: usize, length: Duration) -> anyhow::Result<Str
     ))
 }
 
-/// One client with a machine of its own. Gives the times from submit to offer.
-async fn lifecycles(agent: Agent, workflow: Name, stopwatch: Stopwatch, length: Duration) -> anyhow::Result<Vec<u64>> {
-    let mut claims_us = Vec::new();
-    while stopwatch.elapsed() < length {
+/// One client and one machine, which takes whatever job is its turn. Tells the time from submit to offer of each lifecycle, in
+/// microseconds, until nobody wants to hear it any more.
+async fn lifecycles(agent: Agent, workflow: Name, done: mpsc::UnboundedSender<u64>) -> anyhow::Result<()> {
+    loop {
         let claim = Stopwatch::start();
         agent.handle.execute(submission(&workflow)).await?;
         let offer = agent.offer().await?;
-        claims_us.push(u64::try_from(claim.elapsed().as_micros())?);
+        let claim_us = u64::try_from(claim.elapsed().as_micros())?;
         agent.report(&offer, 1, ReportBody::Accept).await?;
         agent.report(&offer, 2, ReportBody::Ready).await?;
         let step = StepRecord { number: 1, content: Json::new(r#"{"action":"click"}"#) };
         let progress = Progress { steps: vec![step], artifacts: Vec::new(), steps_done: 1, steps_total: 1 };
         let end = End::Succeeded { output: Some(Json::new(r#"{"receipt":"R-118"}"#)) };
         agent.report(&offer, 3, ReportBody::Complete { progress, end }).await?;
+        if done.send(claim_us).is_err() {
+            return Ok(());
+        }
     }
-    Ok(claims_us)
 }
 
 async fn put_workflow(handle: &Handle) -> anyhow::Result<Name> {
