@@ -1,0 +1,96 @@
+//! What one fleet costs: size of the executable, idle memory of controller and agent, time from submit to first step.
+//!
+//! Prints every sample it took, and a probe of the disk taken between the samples: the write path waits for it.
+
+#[path = "../tests/support/fleet.rs"]
+mod fleet;
+#[path = "../tests/support/xvfb.rs"]
+mod xvfb;
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use fleet::{Agent, Controller};
+use serde_json::{Value, json};
+use xvfb::{VirtualDesktop, until_within};
+
+const SAMPLES: usize = 20;
+const PROBE_BYTES: usize = 4_096;
+
+fn main() {
+    let size = fs::metadata(fleet::executable()).expect("the executable is built").len();
+    println!("executable_bytes {size}");
+
+    let controller = Controller::start();
+    let desktop = VirtualDesktop::start();
+    let agent = Agent::join(&controller, &desktop, "bench-1");
+    println!("controller_idle_rss_kib {}", resident_kib(controller.pid()));
+    println!("agent_idle_rss_kib {}", resident_kib(agent.pid()));
+
+    let workflow = json!({"kind": "workflow", "name": "nothing", "steps": [{"set": {"done": "true"}}]});
+    controller.put("/v1/workflows/nothing", &workflow);
+    let probe = controller.data().join("fsync-probe");
+    let mut to_first_step = Vec::new();
+    let mut to_answer = Vec::new();
+    let mut fsyncs = Vec::new();
+    for _ in 0..SAMPLES {
+        fsyncs.push(fsync_once(&probe));
+        let (first_step, answer) = run_once(&controller);
+        to_first_step.push(first_step);
+        to_answer.push(answer);
+    }
+    print_samples("submit_to_first_step_ms", &mut to_first_step);
+    print_samples("curl_wait_round_trip_ms", &mut to_answer);
+    print_samples("fsync_4k_ms", &mut fsyncs);
+    println!("controller_rss_after_kib {}", resident_kib(controller.pid()));
+    println!("agent_rss_after_kib {}", resident_kib(agent.pid()));
+}
+
+/// By the records' own times (both processes are on one computer), and by the clock beside `curl`, its start included.
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+fn run_once(controller: &Controller) -> (f64, f64) {
+    let start = Instant::now();
+    let job = controller.post("/v1/jobs?wait=30s", &json!({"workflow": "nothing"}));
+    let answer = milliseconds(start.elapsed());
+    assert_eq!(job["state"], "succeeded", "{job:#}");
+    let id = job["id"].as_str().expect("a job has an id");
+    let first = until_within(Duration::from_secs(10), "the first step's report", || {
+        controller.get(&format!("/v1/jobs/{id}/steps"))["items"].get(0).cloned()
+    });
+    (timestamp_ms(&first["started_at"]) - timestamp_ms(&job["created_at"]), answer)
+}
+
+fn timestamp_ms(value: &Value) -> f64 {
+    let time: deskfleet::time::Timestamp = value.as_str().expect("a time").parse().expect("RFC 3339");
+    time.as_ms() as f64
+}
+
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+fn fsync_once(path: &Path) -> f64 {
+    let mut file = File::create(path).expect("the probe can be written");
+    file.write_all(&[7; PROBE_BYTES]).expect("the probe can be written");
+    let start = Instant::now();
+    file.sync_data().expect("the probe can be synced");
+    milliseconds(start.elapsed())
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}
+
+fn resident_kib(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux tells VmRSS");
+    line.trim().trim_end_matches("kB").trim().parse().expect("a number")
+}
+
+fn print_samples(name: &str, samples: &mut [f64]) {
+    samples.sort_by(f64::total_cmp);
+    let at = |share: f64| samples[((samples.len() - 1) as f64 * share).round() as usize];
+    let all: Vec<String> = samples.iter().map(|sample| format!("{sample:.2}")).collect();
+    println!("{name} p50 {:.2} p90 {:.2} max {:.2} of {}: {}", at(0.5), at(0.9), at(1.0), samples.len(), all.join(" "));
+}

@@ -1,0 +1,251 @@
+//! The whole product as a newcomer meets it: real processes, real TLS, a real desktop with a real application, `curl`.
+
+#[path = "support/fleet.rs"]
+mod fleet;
+#[path = "support/xvfb.rs"]
+mod xvfb;
+
+use std::{fs, process::Command, time::Duration};
+
+use fleet::{Agent, Controller};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use xvfb::{VirtualDesktop, until_within};
+
+fn editor_app() -> Value {
+    json!({
+        "kind": "app", "name": "editor", "launch": {"command": ["mousepad", "--disable-server"]}, "process": "mousepad",
+        "screens": {"ready": [{"window": "Mousepad"}]}
+    })
+}
+
+/// Types the text into the editor, lets the editor duplicate the line, and reads back what it then holds.
+fn twice_workflow() -> Value {
+    json!({
+        "kind": "workflow", "name": "twice", "apps": ["editor"],
+        "input": {"type": "object", "required": ["text"], "properties": {"text": {"type": "string", "minLength": 1}}},
+        "steps": [
+            {"activate": "Mousepad"},
+            {"key": "ctrl+a"},
+            {"type": {"text": "{{ input.text }}"}},
+            {"key": "ctrl+d"},
+            {"extract": {"how": "clipboard"}, "as": "content"}
+        ],
+        "output": {"content": "{{ vars.content }}"}
+    })
+}
+
+/// Leaves a line in `log` before and after a rest, so that a test can count how often it was begun and ended.
+fn slow_workflow(name: &str, rest: &str, log: &str) -> Value {
+    let note = |word: &str| json!({"run": {"command": ["sh", "-c", format!("echo {word} >> {log}")]}});
+    json!({
+        "kind": "workflow", "name": name, "timeout": "1m",
+        "retry": {"attempts": 3, "backoff": "100ms", "max_backoff": "200ms", "categories": ["machine_lost", "agent"]},
+        "steps": [note("begun"), {"sleep": rest}, note("ended")],
+        "output": {"done": true}
+    })
+}
+
+fn is_executing(job: &Value) -> bool {
+    job["state"] == "running" && job["phase"] == "executing"
+}
+
+fn is_settled(job: &Value) -> bool {
+    ["succeeded", "failed", "cancelled", "needs_review"].iter().any(|state| job["state"] == *state)
+}
+
+fn submit(controller: &Controller, request: &Value) -> String {
+    let job = controller.post("/v1/jobs", request);
+    job["id"].as_str().expect("a job has an id").to_owned()
+}
+
+fn notes(folder: &TempDir) -> Vec<String> {
+    let text = fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+fn log_path(folder: &TempDir) -> String {
+    folder.path().join("log").display().to_string()
+}
+
+#[test]
+fn one_curl_types_into_a_real_editor_and_prints_the_output() {
+    let controller = Controller::start();
+    let desktop = VirtualDesktop::start();
+    let _agent = Agent::join(&controller, &desktop, "desk-1");
+    controller.put("/v1/apps/editor", &editor_app());
+    controller.put("/v1/workflows/twice", &twice_workflow());
+
+    let request = json!({"workflow": "twice", "input": {"text": "Grüße, hello"}});
+    let job = controller.post("/v1/jobs?wait=45s", &request);
+    assert_eq!(job["state"], "succeeded", "{job:#}");
+    let content = job["output"]["content"].as_str().expect("the content is text");
+    assert_eq!(content.trim_end(), "Grüße, hello\nGrüße, hello");
+
+    let id = job["id"].as_str().expect("a job has an id");
+    let steps = controller.get(&format!("/v1/jobs/{id}/steps"));
+    let typed = steps["items"].as_array().expect("a list").iter().find(|step| step["action"] == "type");
+    assert_eq!(typed.expect("the typing was reported")["state"], "succeeded", "{steps:#}");
+}
+
+#[test]
+fn a_target_that_is_not_there_fails_with_its_category_and_a_picture() {
+    let controller = Controller::start();
+    let desktop = VirtualDesktop::start();
+    let _agent = Agent::join(&controller, &desktop, "desk-1");
+    let workflow = json!({
+        "kind": "workflow", "name": "absent",
+        "steps": [{"click": {"window": "No such window"}, "timeout": "500ms"}]
+    });
+    controller.put("/v1/workflows/absent", &workflow);
+
+    let job = controller.post("/v1/jobs?wait=45s", &json!({"workflow": "absent"}));
+    assert_eq!(job["state"], "failed", "{job:#}");
+    assert_eq!(job["failure"]["category"], "target_not_found", "{job:#}");
+    assert_eq!(job["failure"]["step"]["path"], "steps/0");
+    let picture = &job["failure"]["artifacts"][0];
+    let url = picture["url"].as_str().expect("the failure has a picture");
+    let digest = picture["sha256"].as_str().expect("a digest");
+    let stored = until_within(Duration::from_secs(20), "the picture to be stored", || {
+        let output = Command::new("curl")
+            .args(["-sSf", "--cacert"])
+            .arg(controller.data().join("ca.pem"))
+            .args(["-H", &format!("Authorization: Bearer {}", admin_token(&controller))])
+            .arg(format!("{}{url}", controller.url()))
+            .output()
+            .expect("curl must be installed");
+        output.status.success().then_some(output.stdout)
+    });
+    assert_eq!(deskfleet::ids::Digest::of(&stored).to_string(), digest);
+}
+
+fn admin_token(controller: &Controller) -> String {
+    let token = fs::read_to_string(controller.data().join("admin.token")).expect("the token is there");
+    token.trim().to_owned()
+}
+
+#[test]
+fn of_two_jobs_for_one_machine_one_waits() {
+    let controller = Controller::start();
+    let desktop = VirtualDesktop::start();
+    let _agent = Agent::join(&controller, &desktop, "desk-1");
+    let folder = TempDir::new().unwrap();
+    controller.put("/v1/workflows/slow", &slow_workflow("slow", "1s", &log_path(&folder)));
+
+    let request = json!({"workflow": "slow", "machine": "desk-1"});
+    let jobs = [submit(&controller, &request), submit(&controller, &request)];
+    let settled = jobs.map(|id| controller.job_when(&id, "settled", is_settled));
+    assert!(settled.iter().all(|job| job["state"] == "succeeded"), "{settled:#?}");
+    let mut spans = settled.map(|job| (job["started_at"].to_string(), job["finished_at"].to_string()));
+    spans.sort();
+    assert!(spans[0].1 <= spans[1].0, "they overlap: {spans:?}");
+    assert_eq!(notes(&folder), ["begun", "ended", "begun", "ended"]);
+}
+
+#[test]
+fn a_job_whose_machine_dies_is_told_lost_and_runs_on_another() {
+    let controller = Controller::start();
+    let desktops = [VirtualDesktop::start(), VirtualDesktop::start()];
+    let folder = TempDir::new().unwrap();
+    controller.put("/v1/workflows/slow", &slow_workflow("slow", "2s", &log_path(&folder)));
+    let mut first = Agent::join(&controller, &desktops[0], "desk-1");
+    let job = submit(&controller, &json!({"workflow": "slow"}));
+    controller.job_when(&job, "executing", is_executing);
+    let _second = Agent::join(&controller, &desktops[1], "desk-2");
+
+    first.kill();
+    let settled = controller.job_when(&job, "settled", is_settled);
+    assert_eq!(settled["state"], "succeeded", "{settled:#}");
+    let attempts = settled["attempts"].as_array().expect("attempts");
+    assert_eq!(attempts[0]["outcome"], "lost");
+    assert_eq!(attempts[0]["failure"]["category"], "machine_lost");
+    assert_eq!(attempts.last().unwrap()["outcome"], "succeeded");
+    assert_eq!(settled["machine"], "desk-2");
+    assert_eq!(controller.get("/v1/machines/desk-1")["status"], "offline");
+}
+
+#[test]
+fn an_agent_that_comes_back_at_once_does_not_go_on_with_the_old_attempt() {
+    let controller = Controller::start();
+    let desktop = VirtualDesktop::start();
+    let folder = TempDir::new().unwrap();
+    controller.put("/v1/workflows/slow", &slow_workflow("slow", "2s", &log_path(&folder)));
+    let mut agent = Agent::join(&controller, &desktop, "desk-1");
+    let job = submit(&controller, &json!({"workflow": "slow"}));
+    controller.job_when(&job, "executing", is_executing);
+
+    agent.kill();
+    agent.start_again();
+    let settled = controller.job_when(&job, "settled", is_settled);
+    assert_eq!(settled["state"], "succeeded", "{settled:#}");
+    let outcomes: Vec<_> = settled["attempts"].as_array().unwrap().iter().map(|a| a["outcome"].clone()).collect();
+    assert_eq!(outcomes, ["lost", "succeeded"]);
+}
+
+#[test]
+fn a_job_goes_on_through_a_kill_of_the_controller() {
+    let mut controller = Controller::start();
+    let desktop = VirtualDesktop::start();
+    let folder = TempDir::new().unwrap();
+    controller.put("/v1/workflows/slow", &slow_workflow("slow", "3s", &log_path(&folder)));
+    let _agent = Agent::join(&controller, &desktop, "desk-1");
+    let running = submit(&controller, &json!({"workflow": "slow"}));
+    let queued = submit(&controller, &json!({"workflow": "slow"}));
+    controller.job_when(&running, "executing", is_executing);
+
+    controller.kill();
+    controller.start_again();
+    let settled = controller.job_when(&running, "settled", is_settled);
+    assert_eq!(settled["state"], "succeeded", "{settled:#}");
+    assert_eq!(settled["attempts"].as_array().unwrap().len(), 1, "the same attempt went on: {settled:#}");
+    let next = controller.job_when(&queued, "settled", is_settled);
+    assert_eq!(next["state"], "succeeded", "{next:#}");
+    assert_eq!(notes(&folder), ["begun", "ended", "begun", "ended"]);
+}
+
+#[test]
+fn a_running_job_stops_between_two_steps_when_it_is_cancelled() {
+    let controller = Controller::start();
+    let desktop = VirtualDesktop::start();
+    let folder = TempDir::new().unwrap();
+    controller.put("/v1/workflows/slow", &slow_workflow("slow", "30s", &log_path(&folder)));
+    let _agent = Agent::join(&controller, &desktop, "desk-1");
+    let job = submit(&controller, &json!({"workflow": "slow"}));
+    controller.job_when(&job, "executing", is_executing);
+
+    let (status, _) = controller.call("POST", &format!("/v1/jobs/{job}/cancel"), None);
+    assert_eq!(status, 202);
+    let settled = controller.job_when(&job, "settled", is_settled);
+    assert_eq!(settled["state"], "cancelled", "{settled:#}");
+    assert!(!notes(&folder).contains(&"ended".to_owned()));
+    let (status, _) = controller.call("POST", &format!("/v1/jobs/{job}/cancel"), None);
+    assert_eq!(status, 200, "cancelled twice is cancelled");
+}
+
+#[test]
+fn a_fresh_screenshot_is_a_picture_of_the_desktop() {
+    let controller = Controller::start();
+    let desktop = VirtualDesktop::start();
+    let _agent = Agent::join(&controller, &desktop, "desk-1");
+    let output = Command::new("curl")
+        .args(["-sSf", "--cacert"])
+        .arg(controller.data().join("ca.pem"))
+        .args(["-H", &format!("Authorization: Bearer {}", admin_token(&controller))])
+        .arg(format!("{}/v1/machines/desk-1/screenshot?fresh=true", controller.url()))
+        .output()
+        .expect("curl must be installed");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let picture = image::load_from_memory(&output.stdout).expect("a picture");
+    assert_eq!((picture.width(), picture.height()), (1280, 800));
+}
+
+#[test]
+fn the_executable_needs_the_c_library_and_nothing_else() {
+    let output = Command::new("ldd").arg(fleet::executable()).output().expect("ldd must be installed");
+    let text = String::from_utf8_lossy(&output.stdout);
+    // libc6 itself (with its loader and libm) and libgcc_s, which libc6 depends on in Debian.
+    let of_the_system = ["linux-vdso", "libc.so.6", "libm.so.6", "libgcc_s.so.1", "ld-linux"];
+    let others: Vec<&str> =
+        text.lines().filter(|line| !of_the_system.iter().any(|library| line.contains(library))).collect();
+    assert_eq!(others, Vec::<&str>::new());
+}
