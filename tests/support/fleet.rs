@@ -19,9 +19,9 @@ const EXECUTABLE: &str = env!("CARGO_BIN_EXE_deskfleet");
 /// Short enough that a lost machine is noticed within a test, long enough for a busy computer.
 const SETTINGS: &str = r#"
 [leases]
-ttl = "3s"
+ttl = "5s"
 margin = "500ms"
-offline_after = "5s"
+offline_after = "6s"
 "#;
 
 pub struct Controller {
