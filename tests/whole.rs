@@ -25,7 +25,7 @@ fn twice_workflow() -> Value {
         "kind": "workflow", "name": "twice", "apps": ["editor"],
         "input": {"type": "object", "required": ["text"], "properties": {"text": {"type": "string", "minLength": 1}}},
         "steps": [
-            {"activate": "Mousepad"},
+            {"activate": {"window": "Mousepad"}},
             {"key": "ctrl+a"},
             {"type": {"text": "{{ input.text }}"}},
             {"key": "ctrl+d"},

@@ -190,6 +190,10 @@ impl Agent {
             .arg("--data-dir")
             .arg(self.data())
             .env("DISPLAY", &self.command.display)
+            // Applications keep their settings and unsaved files there: none may be left from another test.
+            .env("HOME", self.command.data.path())
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("XDG_DATA_HOME")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

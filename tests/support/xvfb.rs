@@ -37,7 +37,7 @@ impl VirtualDesktop {
     pub(crate) fn start_bare(width: u32, height: u32) -> Self {
         let screen = format!("{width}x{height}x24");
         let mut xvfb = Command::new("Xvfb")
-            .args(["-displayfd", "1", "-screen", "0", &screen, "-nolisten", "tcp", "-noreset"])
+            .args(["-displayfd", "1", "-screen", "0", &screen, "-nolisten", "tcp", "-noreset", "-wr"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
