@@ -5,34 +5,39 @@ mod fleet;
 #[path = "support/xvfb.rs"]
 mod xvfb;
 
-use std::{fs, process::Command, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use fleet::{Agent, Controller};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use xvfb::{VirtualDesktop, until_within};
 
-fn editor_app() -> Value {
-    json!({
-        "kind": "app", "name": "editor", "launch": {"command": ["mousepad", "--disable-server"]}, "process": "mousepad",
-        "screens": {"ready": [{"window": "Mousepad"}]}
-    })
+/// The documents the README has its reader write, in a file of their own.
+fn readme_documents(folder: &TempDir) -> PathBuf {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("the README is there");
+    let block = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next());
+    let path = folder.path().join("reverse.yaml");
+    fs::write(&path, block.expect("the README has a block of YAML")).expect("the documents can be written");
+    path
 }
 
-/// Types the text into the editor, lets the editor duplicate the line, and reads back what it then holds.
-fn twice_workflow() -> Value {
-    json!({
-        "kind": "workflow", "name": "twice", "apps": ["editor"],
-        "input": {"type": "object", "required": ["text"], "properties": {"text": {"type": "string", "minLength": 1}}},
-        "steps": [
-            {"activate": {"window": "Mousepad"}},
-            {"key": "ctrl+a"},
-            {"type": {"text": "{{ input.text }}"}},
-            {"key": "ctrl+d"},
-            {"extract": {"how": "clipboard"}, "as": "content"}
-        ],
-        "output": {"content": "{{ vars.content }}"}
-    })
+fn deskfleet(controller: &Controller, arguments: &[&str], file: &Path) -> String {
+    let output = Command::new(fleet::executable())
+        .args(arguments)
+        .arg(file)
+        .env("DESKFLEET_URL", controller.url())
+        .env("DESKFLEET_CA", controller.data().join("ca.pem"))
+        .env("DESKFLEET_TOKEN_FILE", controller.data().join("admin.token"))
+        .output()
+        .expect("the client starts");
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "deskfleet {arguments:?}: {text}");
+    text
 }
 
 /// Leaves a line in `log` before and after a rest, so that a test can count how often it was begun and ended.
@@ -69,23 +74,28 @@ fn log_path(folder: &TempDir) -> String {
 }
 
 #[test]
-fn one_curl_types_into_a_real_editor_and_prints_the_output() {
+fn the_readme_is_true_one_curl_types_into_a_real_editor_and_prints_the_output() {
     let controller = Controller::start();
     let desktop = VirtualDesktop::start();
     let _agent = Agent::join(&controller, &desktop, "desk-1");
-    controller.put("/v1/apps/editor", &editor_app());
-    controller.put("/v1/workflows/twice", &twice_workflow());
+    let folder = TempDir::new().unwrap();
+    let documents = readme_documents(&folder);
+    deskfleet(&controller, &["lint"], &documents);
+    deskfleet(&controller, &["apply", "-f"], &documents);
 
-    let request = json!({"workflow": "twice", "input": {"text": "Grüße, hello"}});
-    let job = controller.post("/v1/jobs?wait=45s", &request);
-    assert_eq!(job["state"], "succeeded", "{job:#}");
-    let content = job["output"]["content"].as_str().expect("the content is text");
-    assert_eq!(content.trim_end(), "Grüße, hello\nGrüße, hello");
-
-    let id = job["id"].as_str().expect("a job has an id");
+    for (text, reversed) in [("hello", "olleh"), ("Grüße", "eßürG")] {
+        let request = json!({"workflow": "reverse", "input": {"text": text}});
+        let job = controller.post("/v1/jobs?wait=45s", &request);
+        assert_eq!(job["state"], "succeeded", "{job:#}");
+        assert_eq!(job["output"]["reversed"], reversed, "computed by the editor: {job:#}");
+    }
+    let jobs = controller.get("/v1/jobs?workflow=reverse&state=succeeded");
+    let id = jobs["items"][0]["id"].as_str().expect("a job has an id");
     let steps = controller.get(&format!("/v1/jobs/{id}/steps"));
     let typed = steps["items"].as_array().expect("a list").iter().find(|step| step["action"] == "type");
-    assert_eq!(typed.expect("the typing was reported")["state"], "succeeded", "{steps:#}");
+    assert!(typed.is_some_and(|step| step["path"] == "steps/2"), "{steps:#}");
+    let artifacts = controller.get(&format!("/v1/jobs/{id}/artifacts"));
+    assert_eq!(artifacts["items"][0]["name"], "result.webp", "{artifacts:#}");
 }
 
 #[test]
