@@ -6,6 +6,7 @@
 mod client;
 mod commands;
 mod documents_on_disk;
+mod examples;
 mod exit;
 mod files;
 mod logging;

@@ -10,6 +10,7 @@ use super::{
         agent, apply, artifact, batch, config_check, controller, documents, event, fleet, job, join_token, lint,
         machine, token, try_out,
     },
+    examples,
     exit::{self, Exit, usage},
     runtime,
     settings_flags::{AgentSide, As, ControllerSide, EitherSide, SettingsFlags},
@@ -118,14 +119,18 @@ struct CheckArgs {
 
 /// The tree for parsing, completions and documentation.
 pub fn command() -> clap::Command {
-    with_exit_codes(Cli::command())
+    complete(Cli::command(), "")
 }
 
-/// Every command's long help ends with the exit codes.
-fn with_exit_codes(command: clap::Command) -> clap::Command {
-    let after = command.get_after_help().map(ToString::to_string);
-    let long = after.map_or_else(|| exit::HELP.to_owned(), |after| format!("{after}\n\n{}", exit::HELP));
-    command.after_long_help(long).mut_subcommands(with_exit_codes)
+/// Every command's help has an example, and the long help ends with the exit codes.
+fn complete(command: clap::Command, path: &str) -> clap::Command {
+    let own = command.get_after_help().map(ToString::to_string);
+    let after = own.or_else(|| examples::of(path)).unwrap_or_default();
+    let long = format!("{after}\n\n{}", exit::HELP).trim_start().to_owned();
+    command.after_help(after).after_long_help(long).mut_subcommands(|below| {
+        let path = format!("{path} {}", below.get_name());
+        complete(below, path.trim_start())
+    })
 }
 
 impl Cli {
