@@ -1,5 +1,7 @@
 //! The command line as the built executable: help, lint, settings, and the exit codes of what needs no controller.
 
+#![expect(clippy::expect_used, reason = "what a test needs and has not ends it")]
+
 #[path = "cli/client.rs"]
 mod client;
 

@@ -26,7 +26,7 @@ impl Controller {
     fn start() -> Self {
         let folder = folder();
         let data = folder.path().join("data");
-        let mut process = Command::new(env!("CARGO_BIN_EXE_deskfleet"))
+        let process = Command::new(env!("CARGO_BIN_EXE_deskfleet"))
             .args(["--listen", "127.0.0.1:0", "--data-dir"])
             .arg(&data)
             .stdin(Stdio::null())
@@ -34,11 +34,14 @@ impl Controller {
             .stderr(Stdio::null())
             .spawn()
             .expect("the controller starts");
-        let output = process.stdout.take().expect("its stdout is a pipe");
+        // From here on it is ended with the test, whatever becomes of that.
+        let mut controller = Self { process, url: String::new(), folder };
+        let output = controller.process.stdout.take().expect("its stdout is a pipe");
         let is_url = |line: &String| line.contains("  curl ") || line.trim_start().starts_with("curl ");
         let call = BufReader::new(output).lines().map_while(Result::ok).find(is_url).expect("it says how to call it");
         let url = call.split_whitespace().last().and_then(|url| url.strip_suffix("/v1/machines")).expect("an address");
-        Self { process, url: url.to_owned(), folder }
+        url.clone_into(&mut controller.url);
+        controller
     }
 
     fn path(&self) -> &Path {

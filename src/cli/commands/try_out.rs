@@ -67,8 +67,8 @@ pub(crate) fn run(args: TryArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Unsuccessful);
     }
     let input = input(args.input.as_deref(), &args.properties)?;
-    let local = Local::load_with(&args.workflow, &args.apps).map_err(refused)?;
-    let plan = local.plan(&input, job_files(&args.files)?).map_err(refused)?;
+    let local = Local::load_with(&args.workflow, &args.apps).map_err(|error| refused(&error))?;
+    let plan = local.plan(&input, job_files(&args.files)?).map_err(|error| refused(&error))?;
     let name = local.workflow.name.as_str();
     let directory = args.directory.unwrap_or_else(|| PathBuf::from(format!("try-{name}")));
     let mut watcher = Watcher::new(directory, interrupts()?);
@@ -92,7 +92,7 @@ fn lint(path: &Path) -> anyhow::Result<bool> {
     Ok(!documents_on_disk::has_errors(&findings))
 }
 
-fn refused(error: LocalError) -> anyhow::Error {
+fn refused(error: &LocalError) -> anyhow::Error {
     let exit = match error {
         LocalError::Unreadable { .. } | LocalError::TooLarge { .. } => Exit::Broken,
         LocalError::NoApp { .. } => Exit::NotFound,
