@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Agent, Site};
+use crate::support::{Agent, Client, Site};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_says_how_it_is() {
@@ -19,6 +19,21 @@ async fn it_says_how_it_is() {
     }
     let open = Site::with(&[("metrics.open", "true")]).await;
     open.nobody().get("/metrics").send().await.is(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_versions_of_http_are_spoken() {
+    let site = Site::start().await.with_documents().await;
+    let client = Client::over_http2(&site.url(), &site.file("ca.pem")).with_token(&site.file("admin.token"));
+    let answer = client.get("/v1/whoami").open().await;
+    assert_eq!(answer.version(), reqwest::Version::HTTP_2);
+    assert_eq!(site.nobody().get("/healthz").open().await.version(), reqwest::Version::HTTP_11);
+    // Many requests of one connection at once, one of them held.
+    let job = client.post("/v1/jobs").json(&crate::support::documents::job("0001")).send().await.is(201).json();
+    let path = format!("/v1/jobs/{}?wait=1s", job["id"].as_str().unwrap());
+    let (held, quick) = (client.get(&path).send(), client.get("/v1/fleet").send());
+    let (held, quick) = futures_util::future::join(held, quick).await;
+    assert_eq!((held.is(200).json()["state"].clone(), quick.status.as_u16()), (json!("blocked"), 200));
 }
 
 #[tokio::test(flavor = "multi_thread")]

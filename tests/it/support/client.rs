@@ -39,6 +39,24 @@ impl Client {
                 config.with_client_auth_cert(vec![certificate], key).unwrap()
             }
         };
+        Self::over(url, config)
+    }
+
+    /// The same with HTTP/2; without it stories are told over HTTP/1.1.
+    pub(crate) fn over_http2(url: &str, ca: &str) -> Self {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(ca.as_bytes()).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Self::over(url, config)
+    }
+
+    fn over(url: &str, config: rustls::ClientConfig) -> Self {
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(config)
             .no_proxy()
