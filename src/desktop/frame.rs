@@ -53,8 +53,9 @@ impl Color {
 
 /// Brightness with the usual weights, in whole numbers so that every stage gets the same.
 pub(super) fn gray(red: u8, green: u8, blue: u8) -> u8 {
-    let sum = 77 * u32::from(red) + 150 * u32::from(green) + 29 * u32::from(blue) + 128;
-    (sum >> 8).to_le_bytes()[0]
+    // The largest sum is 65408.
+    let sum = 77 * u16::from(red) + 150 * u16::from(green) + 29 * u16::from(blue) + 128;
+    sum.to_le_bytes()[1]
 }
 
 impl fmt::Display for Color {

@@ -184,6 +184,17 @@ pub trait Desktop {
     /// Presses and releases one chord in the focused window.
     fn key(&mut self, chord: &Chord) -> Result<(), DesktopError>;
 
+    /// The same, but only into one window: the focus is checked right before.
+    fn key_into(&mut self, chord: &Chord, window: WindowId) -> Result<(), DesktopError> {
+        match self.focused_window()? {
+            Some(found) if found.id == window => self.key(chord),
+            found => Err(DesktopError::FocusLost {
+                expected: Foreground { id: window, title: "the window the keys are for".into() },
+                found: found.map(|found| Foreground { id: found.id, title: found.title }),
+            }),
+        }
+    }
+
     /// Types into the focused window, which is checked before every burst of keys.
     fn type_text(&mut self, text: &str, options: &TypeOptions) -> Result<Typed, DesktopError>;
 

@@ -5,7 +5,7 @@ use realfft::RealFftPlanner;
 use super::{
     Hit, How, MAX_HITS, Search, SearchOptions, Template, anchors, exact, fft, flat,
     peaks::{Candidate, Peak, are_neighbours, best_of_each},
-    plane::Channel,
+    plane::{Channel, Plane},
     pyramid,
     view::{Level, View},
 };
@@ -169,7 +169,11 @@ impl Cascade<'_> {
         let known = last.map(|hit| (Point::new(hit.rect.x, hit.rect.y), slack(hit)));
         told.into_iter().chain(known).find_map(|(place, least)| {
             let (x, y) = self.in_view(place, template)?;
-            let score = template.pattern().score_at(self.view.plane(channel), x, y);
+            // Only this part is needed, not all of the screen in gray.
+            let inside = place.offset(-self.view.rect.x, -self.view.rect.y);
+            let part = Rect::new(inside.x, inside.y, template.width(), template.height());
+            let there = Plane::of_frame(&self.view.frame.crop(part)?, channel);
+            let score = template.pattern().score_at(&there, 0, 0);
             (score >= least).then(|| Found { how: How::LastPlace, peaks: vec![Peak { x, y, score }] })
         })
     }

@@ -37,10 +37,20 @@ pub(super) struct Plane {
 impl Plane {
     pub(super) fn of_frame(frame: &Frame, channel: Channel) -> Self {
         let (width, height) = (frame.width() as usize, frame.height() as usize);
-        let pixels = frame.bytes().chunks_exact(4);
-        let values = match frame.order() {
-            PixelOrder::Bgra => pixels.map(|pixel| channel.of([pixel[2], pixel[1], pixel[0]])).collect(),
-            PixelOrder::Rgba => pixels.map(|pixel| channel.of([pixel[0], pixel[1], pixel[2]])).collect(),
+        // One plain loop for each case: the compiler makes good code of these only.
+        let bytes = frame.bytes();
+        let at = match frame.order() {
+            PixelOrder::Bgra => [2, 1, 0],
+            PixelOrder::Rgba => [0, 1, 2],
+        };
+        let values = match channel {
+            Channel::Gray if frame.order() == PixelOrder::Bgra => {
+                bytes.chunks_exact(4).map(|pixel| gray(pixel[2], pixel[1], pixel[0])).collect()
+            }
+            Channel::Gray => bytes.chunks_exact(4).map(|pixel| gray(pixel[0], pixel[1], pixel[2])).collect(),
+            Channel::Red => every_fourth(bytes, at[0]),
+            Channel::Green => every_fourth(bytes, at[1]),
+            Channel::Blue => every_fourth(bytes, at[2]),
         };
         Self { width, height, values }
     }
@@ -62,6 +72,10 @@ impl Plane {
     pub(super) fn row(&self, y: usize) -> &[u8] {
         &self.values[y * self.width..(y + 1) * self.width]
     }
+}
+
+fn every_fourth(bytes: &[u8], first: usize) -> Vec<u8> {
+    bytes.iter().skip(first).step_by(4).copied().collect()
 }
 
 /// Sums of the values and of their squares over every rectangle of a part of a plane, in constant time.

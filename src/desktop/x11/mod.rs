@@ -213,6 +213,11 @@ impl Desktop for X11 {
         self.input(|desktop| desktop.press_chord(chord))
     }
 
+    fn key_into(&mut self, chord: &Chord, window: WindowId) -> Result<(), DesktopError> {
+        let expected = windows::expected(&self.link, window)?;
+        self.input(|desktop| desktop.press_chord_into(chord, &expected))
+    }
+
     fn type_text(&mut self, text: &str, options: &TypeOptions) -> Result<Typed, DesktopError> {
         typing::type_text(self, text, options)
     }

@@ -5,6 +5,7 @@ use std::{thread, time::Duration};
 use x11rb::{
     connection::Connection,
     errors::ReplyError,
+    protocol::ErrorKind,
     protocol::xproto::{AtomEnum, ClientMessageEvent, ConnectionExt as _, EventMask, MapState, Window as XWindow},
 };
 
@@ -68,6 +69,11 @@ pub(super) fn focused(link: &Link) -> Result<Option<Window>, DesktopError> {
 /// The focused window with its title only: what is checked before every burst.
 pub(super) fn foreground(link: &Link) -> Result<Option<Foreground>, DesktopError> {
     Ok(focused_id(link)?.map(|id| named(link, id)))
+}
+
+/// A window by its number, for errors that name it.
+pub(super) fn expected(link: &Link, id: WindowId) -> Result<Foreground, DesktopError> {
+    Ok(named(link, known(link, id)?))
 }
 
 fn named(link: &Link, id: XWindow) -> Foreground {
@@ -191,7 +197,7 @@ pub(super) fn activate(link: &Link, id: WindowId, pass: &Pass) -> Result<(), Des
     let window = known(link, id)?;
     let watch = Stopwatch::start();
     ask(link, window, link.atoms._NET_ACTIVE_WINDOW, [FROM_PAGER, 0, 0, 0, 0])?;
-    if link.numbers(window, link.atoms.WM_STATE)?.first() == Some(&ICONIC) {
+    if link.numbers(window, link.atoms.WM_STATE).map_err(gone(id))?.first() == Some(&ICONIC) {
         // Some managers leave a minimised window where it is until it asks to be shown.
         link.connection.map_window(window)?;
     }
@@ -219,6 +225,14 @@ pub(super) fn close(link: &Link, id: WindowId) -> Result<(), DesktopError> {
 fn known(link: &Link, id: WindowId) -> Result<XWindow, DesktopError> {
     let window = XWindow::try_from(id.0).map_err(|_| DesktopError::WindowGone(id))?;
     if ids(link)?.contains(&window) { Ok(window) } else { Err(DesktopError::WindowGone(id)) }
+}
+
+/// The list may still name a window that is gone already.
+fn gone(id: WindowId) -> impl Fn(ReplyError) -> DesktopError {
+    move |error| match error {
+        ReplyError::X11Error(refused) if refused.error_kind == ErrorKind::Window => DesktopError::WindowGone(id),
+        error => error.into(),
+    }
 }
 
 fn ask(link: &Link, window: XWindow, what: u32, data: [u32; 5]) -> Result<(), DesktopError> {
