@@ -217,8 +217,13 @@ say "" "Look further:" \
     "  demo-out/desk-*.webp    the three desktops just now" \
     "  demo-out/jobs/          the answers as curl got them" \
     "  demo-out/logs/          what controller and agents say" \
-    "  assets/demo/*.yaml      the app, the workflow and the pool"
+    "  assets/demo/*.yaml      the app, the workflow and the pool" \
+    "  assets/demo/run.sh --stay    the same once more, left running, to try things on"
 
+say ""
+if [ "$wrong" -eq 0 ]; then
+    say "$JOBS jobs in $took s on three desktops, every result right, never two at once on one machine."
+fi
 if [ "$stay" = --stay ]; then
     say "" "Everything stays up until Ctrl-C. In another terminal:" \
         "  export DESKFLEET_URL=$url DESKFLEET_CA=$DESKFLEET_CA DESKFLEET_TOKEN_FILE=$DESKFLEET_TOKEN_FILE" \
@@ -226,8 +231,4 @@ if [ "$stay" = --stay ]; then
         "  $binary job submit calculate --set a=20 --set b=1 --set c=2 --watch"
     while :; do sleep 1; done
 fi
-say "  assets/demo/run.sh --stay    the same once more, left running, to try things on"
-
-say ""
 [ "$wrong" -eq 0 ] || fail "$wrong things are wrong; see above and $out/logs"
-say "$JOBS jobs in $took s on three desktops, every result right, never two at once on one machine."

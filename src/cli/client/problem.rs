@@ -26,6 +26,9 @@ pub(super) fn stop(status: StatusCode, body: &[u8]) -> Stop {
 
 fn text(problem: &Problem) -> String {
     let said = if problem.detail.is_empty() { &problem.title } else { &problem.detail };
+    // A single fault is all there is to say.
+    let repeats = matches!(problem.errors.as_slice(), [only] if problem.detail.ends_with(&only.detail));
+    let said = if repeats { &problem.title } else { said };
     let mut text = format!("{said} ({})", problem.code);
     for fault in &problem.errors {
         let line = fault.line.map(|line| format!("line {line}: ")).unwrap_or_default();

@@ -95,7 +95,8 @@ pub(crate) async fn run(api: &Api, args: SubmitArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     let id = answer.value.id.to_string();
-    if !format.is_json() {
+    // A watch tells the states itself.
+    if !watch && !format.is_json() {
         output::remark(watch::state_line(&answer.value));
     }
     let show = if watch { Show::Steps } else { Show::Nothing };
