@@ -211,6 +211,9 @@ fn a_lease_is_renewed_after_a_third_of_its_ttl() {
     desk.answer(3);
     desk.pass(TTL_MS / 3 - 1);
     assert!(desk.session.next_report(desk.now).is_none());
+    desk.pass(1);
+    let again = desk.report();
+    assert_eq!((again.body, again.number), (ReportBody::Renew, 3), "it takes no number from what must come in order");
 }
 
 #[test]
@@ -254,7 +257,7 @@ fn a_controller_that_stays_away_past_the_ttl_ends_the_work_and_is_told_later() {
     let AttemptResult::Failed(failure) = completion.result else { panic!("{completion:?}") };
     assert_eq!(failure.category, Category::Agent);
     assert!(failure.message.contains("30s"), "{}", failure.message);
-    assert_eq!(desk.answer(4), [Order::Settled(AttemptId::from_raw(5))]);
+    assert_eq!(desk.answer(3), [Order::Settled(AttemptId::from_raw(5))]);
     assert!(!desk.session.is_busy());
 }
 

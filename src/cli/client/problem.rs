@@ -69,6 +69,16 @@ mod tests {
     }
 
     #[test]
+    fn a_single_fault_is_not_said_twice() {
+        let body = br#"{"type":"/problems/invalid","title":"Not valid","status":422,"code":"invalid","detail":"/machine: no such one",
+            "errors":[{"pointer":"/machine","detail":"no such one"}]}"#;
+        assert_eq!(
+            stop(StatusCode::UNPROCESSABLE_ENTITY, body).message,
+            "Not valid (invalid)\n  /machine: no such one"
+        );
+    }
+
+    #[test]
     fn each_status_has_its_exit_code() {
         let exit = |status: u16| stop(StatusCode::from_u16(status).unwrap(), b"<html>").exit;
         assert_eq!(exit(404), Exit::NotFound);
