@@ -12,10 +12,10 @@ const MIN_CHARS: usize = 3;
 pub(super) struct Redactor(Vec<String>);
 
 impl Redactor {
-    /// Everything in `input` that its schema marks `x-sensitive`.
-    pub(super) fn for_input(schema: &Value, input: &Value) -> Self {
+    /// Everything in `input` that is not in `masked`, the same input as it may be shown.
+    pub(super) fn for_input(input: &Value, masked: &Value) -> Self {
         let mut redactor = Self::default();
-        redactor.collect(schema, input);
+        redactor.collect(input, masked);
         redactor
     }
 
@@ -31,26 +31,17 @@ impl Redactor {
         self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), HIDDEN))
     }
 
-    fn collect(&mut self, schema: &Value, value: &Value) {
-        if schema.get("x-sensitive") == Some(&Value::Bool(true)) {
-            self.add_all(value);
-            return;
-        }
-        match value {
-            Value::Object(entries) => {
+    fn collect(&mut self, value: &Value, masked: &Value) {
+        match (value, masked) {
+            (Value::Object(entries), Value::Object(shown)) => {
                 for (name, value) in entries {
-                    if let Some(property) = schema.get("properties").and_then(|all| all.get(name)) {
-                        self.collect(property, value);
-                    }
+                    self.collect(value, shown.get(name).unwrap_or(&Value::Null));
                 }
             }
-            Value::Array(items) => {
-                if let Some(schema) = schema.get("items") {
-                    for item in items {
-                        self.collect(schema, item);
-                    }
-                }
+            (Value::Array(items), Value::Array(shown)) => {
+                items.iter().zip(shown).for_each(|(item, shown)| self.collect(item, shown));
             }
+            (value, masked) if value != masked => self.add_all(value),
             _ => {}
         }
     }
@@ -74,14 +65,24 @@ mod tests {
 
     #[test]
     fn sensitive_input_is_hidden_wherever_it_turns_up() {
-        let schema = json!({"properties": {
-            "name": {"type": "string", "x-sensitive": true},
-            "codes": {"items": {"properties": {"pin": {"x-sensitive": true}}}},
-            "ward": {"type": "string"}
-        }});
-        let input = json!({"name": "Ada Lovelace", "codes": [{"pin": 4711}], "ward": "north"});
-        let mut redactor = Redactor::for_input(&schema, &input);
+        let schema = crate::workflow::InputSchema::new(json!({
+            "properties": {
+                "name": {"type": "string", "x-sensitive": true},
+                "codes": {"items": {"properties": {"pin": {"x-sensitive": true}}}},
+                "address": {"$ref": "#/$defs/address"},
+                "ward": {"type": "string"}
+            },
+            "allOf": [{"properties": {"mother": {"x-sensitive": true}}}],
+            "$defs": {"address": {"properties": {"street": {"x-sensitive": true}}}}
+        }))
+        .unwrap();
+        let input = json!({
+            "name": "Ada Lovelace", "codes": [{"pin": 4711}], "ward": "north", "mother": "Anne Byron",
+            "address": {"street": "St James's Square"}
+        });
+        let mut redactor = Redactor::for_input(&input, &schema.masked(&input));
         redactor.add("x");
         assert_eq!(redactor.clean("Ada Lovelace, 4711, north, x"), "•••, •••, north, x");
+        assert_eq!(redactor.clean("Anne Byron, St James's Square"), "•••, •••");
     }
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use serde_json::{Map, Value};
 
 use super::{
+    describe,
     evidence::Evidence,
     fault::{Break, Fault, Stop},
     observer::Observer,
@@ -48,7 +49,7 @@ impl<'a> Runner<'a> {
     pub fn new(world: &'a mut dyn World, observer: &'a mut dyn Observer, plan: &'a Plan) -> Self {
         let parts = plan.scope_parts(world.now());
         let redactor = match &plan.workflow {
-            Some(workflow) => Redactor::for_input(workflow.input.schema(), &parts.input),
+            Some(workflow) => Redactor::for_input(&parts.input, &workflow.input.masked(&parts.input)),
             None => Redactor::default(),
         };
         Self {
@@ -176,6 +177,11 @@ impl<'a> Runner<'a> {
             }
             self.world.sleep(left.min(LOOK_INTERVAL));
         }
+    }
+
+    /// What a screen or a program said, to be repeated: secrets are taken out before it is cut, or a part of one would stay.
+    pub(super) fn quote(&self, text: &str) -> String {
+        describe::cut(&self.redactor.clean(text))
     }
 
     pub(super) fn refresh_time(&mut self) {
