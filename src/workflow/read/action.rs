@@ -137,6 +137,14 @@ impl Reader {
             return self.name(node).map(|app| Launching::App(Some(app)));
         }
         if node.get("command").is_some() {
+            for key in ["stdin", "timeout", "exit_codes"] {
+                if let Some(node) = node.get(key) {
+                    self.fault(
+                        node,
+                        format!("a program that is launched is left running: it has no `{key}`; use `run`"),
+                    );
+                }
+            }
             return self.command_line(node, "`launch`").map(Launching::Command);
         }
         let mut fields = Fields::or_empty(node, "`launch`", self)?;

@@ -66,6 +66,9 @@ impl Reader {
     }
 
     fn version(&mut self, node: &Node) -> Option<VersionProbe> {
+        if let Some(node) = node.get("exit_codes") {
+            self.fault(node, "the output says the version, whatever the program ends with: it has no exit_codes here");
+        }
         let mut fields = Fields::new(node, "`version`", self)?;
         let command = self.command_fields(&mut fields, "`version`");
         let pattern = fields.take("regex").map(|node| self.pattern(node));

@@ -8,7 +8,7 @@ use super::fields::Fields;
 use super::names::nearest;
 use super::{place, target, unavailable};
 use crate::workflow::limits;
-use crate::workflow::model::{Action, Assertion, Condition, ScreenshotWhen, Step, Watch};
+use crate::workflow::model::{Action, Assertion, Condition, Find, ScreenshotWhen, Step, Target, Watch};
 use crate::workflow::node::{Node, Tree};
 
 const OPTIONS: [&str; 10] =
@@ -59,7 +59,7 @@ impl Reader {
         let id = fields.take("id").and_then(|node| self.step_id(node));
         let name = fields.take("name").and_then(|node| self.prose(node));
         let timeout = fields.take("timeout").and_then(|node| self.duration(node));
-        let mask = fields.take("mask").and_then(|node| self.each(node, "`mask`", limits::MASKS, Self::target));
+        let mask = fields.take("mask").and_then(|node| self.each(node, "`mask`", limits::MASKS, Self::mask));
         let pause = fields.take("pause").and_then(|node| self.duration(node));
         let retries = fields.take("retries").and_then(|node| self.count(node, 0, limits::REPEATS));
         let continue_on_error = fields.take("continue_on_error").and_then(|node| self.boolean(node));
@@ -92,6 +92,16 @@ impl Reader {
             continue_on_error: continue_on_error.unwrap_or(false),
             place: place(node),
         })
+    }
+
+    /// A position has no extent: it would leave everything in the picture but one pixel.
+    fn mask(&mut self, node: &Node) -> Option<Target> {
+        let target = self.target(node)?;
+        if is_position(&target) {
+            self.fault_with(node, "`at` is one pixel and hides nothing", "mask an image or a window");
+            return None;
+        }
+        Some(target)
     }
 
     /// The step's `timeout` is that of what it waits for or runs. Where it would mean nothing, or stands twice, it is a fault.
@@ -214,5 +224,13 @@ impl Reader {
         let otherwise = fields.take("else").map(|node| self.steps(node, &format!("{path}/else"), depth + 1));
         let otherwise = target::transpose(otherwise)?.unwrap_or_default();
         Some(Action::If { condition: condition?, then: then?, otherwise })
+    }
+}
+
+fn is_position(target: &Target) -> bool {
+    match &target.find {
+        Find::At(..) => true,
+        Find::Any(parts) => parts.iter().any(is_position),
+        _ => false,
     }
 }
