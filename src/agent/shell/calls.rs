@@ -17,6 +17,8 @@ pub(super) struct Calls {
     pub(super) report: Option<JoinHandle<Result<ReportAnswer, LinkError>>>,
     /// The controller did not answer lately; told once each way.
     away: bool,
+    /// It does not take this machine's certificate; told once, and a reason to renew it whatever the clock here says.
+    pub(super) unknown: bool,
     /// Steps in the report under way.
     steps_under_way: usize,
 }
@@ -103,19 +105,25 @@ impl Shell {
     fn note(&mut self, error: LinkError) -> CallFailure {
         if !self.calls.away && !error.is_code("lease_lost") {
             tracing::warn!(%error, "the controller does not answer as hoped; trying on");
-            if let LinkError::Problem { status: 401 | 403, .. } = &error {
-                tracing::error!(
-                    "the controller does not know this machine's certificate; if the machine was removed, delete the folder \
-                     `identity` in {} and start the agent with a join token",
-                    self.settings.data_dir.display()
-                );
-            }
             self.calls.away = true;
+        }
+        // It may come to this while the controller is away.
+        if let LinkError::Problem { status: 401 | 403, .. } = &error
+            && !self.calls.unknown
+        {
+            tracing::error!(
+                %error,
+                "the controller does not take this machine's certificate; if the machine was removed, delete the folder \
+                 `identity` in {} and start the agent with a join token",
+                self.settings.data_dir.display()
+            );
+            self.calls.unknown = true;
         }
         error.into_failure()
     }
 
     fn note_reached(&mut self, reached: bool) {
+        self.calls.unknown &= !reached;
         if reached && self.calls.away {
             tracing::info!("the controller answers again");
             self.calls.away = false;

@@ -258,7 +258,8 @@ impl Shell {
 
     fn renew_if_due(&mut self) {
         let now = self.clock.now().wall;
-        if self.renewing.is_some() || !enroll::is_due(&self.identity.joined, now) {
+        let is_due = self.calls.unknown || enroll::is_due(&self.identity.joined, now);
+        if self.renewing.is_some() || !is_due {
             return;
         }
         let (link, identity) = (self.link.get(), self.identity.clone());

@@ -41,8 +41,15 @@ pub(super) async fn run(link: SharedLink, spool: Spool, called: Arc<Notify>) {
 
 /// Whether it is done with, sent or given up.
 async fn send(link: &SharedLink, spool: &Spool, picture: Pending) -> bool {
-    // Dropped meanwhile to make room.
-    let Ok(bytes) = tokio::fs::read(&picture.path).await else { return true };
+    let bytes = match tokio::fs::read(&picture.path).await {
+        Ok(bytes) => bytes,
+        // Dropped meanwhile to make room.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return true,
+        Err(error) => {
+            tracing::warn!(path = %picture.path.display(), %error, "a picture can't be read; it will be tried again");
+            return false;
+        }
+    };
     match link.get().put_blob(&picture.label, &picture.digest, bytes).await {
         Ok(()) => spool.sent(&picture),
         Err(error) if given_up(&error) => {
