@@ -92,6 +92,11 @@ impl Desktop for Hands {
         self.call("key", QUICK, move |desktop| desktop.key(&chord))
     }
 
+    fn key_into(&mut self, chord: &Chord, window: WindowId) -> Result<(), DesktopError> {
+        let chord = chord.clone();
+        self.call("key_into", QUICK, move |desktop| desktop.key_into(&chord, window))
+    }
+
     fn type_text(&mut self, text: &str, options: &TypeOptions) -> Result<Typed, DesktopError> {
         let (limit, text, options) = (typing(text), text.to_owned(), options.clone());
         self.call("type_text", limit, move |desktop| desktop.type_text(&text, &options))

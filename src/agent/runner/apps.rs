@@ -342,7 +342,7 @@ impl Runner<'_> {
     }
 
     fn state_of(&self, state: ReadinessState, survey: &Survey) -> Readiness {
-        let reason = survey.reason.as_ref().map(|reason| describe::cut(reason));
+        let reason = survey.reason.as_ref().map(|reason| self.quote(reason));
         Readiness { state, screen: survey.screen.clone(), since: self.world.now().wall, reason }
     }
 }
@@ -378,10 +378,19 @@ pub fn versions(world: &mut dyn World, plan: &Plan) -> BTreeMap<String, String> 
 }
 
 fn version(world: &mut dyn World, scope: &Scope, probe: &VersionProbe) -> Option<String> {
-    let words = probe.command.command.iter().map(|word| word.text(scope).ok()).collect::<Option<Vec<_>>>()?;
-    let program = Program::from_words(words)?;
-    let limits = RunLimits { timeout: VERSION_WITHIN, ..RunLimits::default() };
-    let finished = world.run(&program, "", &limits, &mut || true).ok()?;
+    let line = &probe.command;
+    let words = line.command.iter().map(|word| word.text(scope).ok()).collect::<Option<Vec<_>>>()?;
+    let mut program = Program::from_words(words)?;
+    program.cwd = match &line.cwd {
+        Some(cwd) => Some(cwd.text(scope).ok()?.into()),
+        None => None,
+    };
+    for (name, value) in &line.env {
+        program.env.push((name.clone(), value.text(scope).ok()?));
+    }
+    let stdin = line.stdin.as_ref().map_or(Some(String::new()), |stdin| stdin.text(scope).ok())?;
+    let limits = RunLimits { timeout: line.timeout.unwrap_or(VERSION_WITHIN), ..RunLimits::default() };
+    let finished = world.run(&program, &stdin, &limits, &mut || true).ok()?;
     let text = finished.stdout.text() + &finished.stderr.text();
     let version = match &probe.pattern {
         Some(pattern) => pattern.extract(&text)?,

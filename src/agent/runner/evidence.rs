@@ -12,7 +12,7 @@ use crate::{
     desktop::{Color, Frame, Rect, Window, WindowId},
     ids::Digest,
     wire::{job::Category, step::ArtifactRef},
-    workflow::{Find, Target},
+    workflow::Target,
 };
 
 /// Pictures of one attempt. What comes after is told in the log of the step, not kept.
@@ -36,9 +36,9 @@ pub(super) struct Evidence {
 }
 
 impl Evidence {
-    /// From now on this window is blacked out, as long as it keeps its title.
+    /// From now on this window is blacked out, as long as it keeps its title. That its text was changed is no other title.
     pub(super) fn hide_window(&mut self, window: &Window) {
-        let entry = (window.id, window.title.clone());
+        let entry = (window.id, without_mark(&window.title).to_owned());
         if !self.secret_windows.contains(&entry) {
             self.secret_windows.push(entry);
         }
@@ -147,10 +147,6 @@ impl Runner<'_> {
     }
 
     fn mask_rects(&mut self, mask: &Target, look: &mut Look) -> Result<Vec<Rect>, Break> {
-        let whole_region = matches!(mask.find, Find::At(..)).then_some(mask.region).flatten();
-        if let (Some(region), None) = (whole_region, &mask.within) {
-            return Ok(vec![Rect::new(region.x, region.y, region.width, region.height)]);
-        }
         Ok(match self.find(mask, Meant::All, look)? {
             Sought::Found(hit) => vec![hit.rect],
             Sought::Several(hits) => hits.into_iter().map(|hit| hit.rect).collect(),
@@ -163,10 +159,15 @@ impl Runner<'_> {
             return Ok(Vec::new());
         }
         let windows = look.windows(self)?.to_vec();
-        self.evidence
-            .secret_windows
-            .retain(|(id, title)| windows.iter().any(|window| window.id == *id && window.title == *title));
+        self.evidence.secret_windows.retain(|(id, title)| {
+            windows.iter().any(|window| window.id == *id && without_mark(&window.title) == title)
+        });
         let hidden = |window: &&Window| self.evidence.secret_windows.iter().any(|(id, _)| *id == window.id);
         Ok(windows.iter().filter(hidden).map(|window| window.rect).collect())
     }
+}
+
+/// A title without what editors put there once something was typed: `*Untitled`, `Untitled •`.
+fn without_mark(title: &str) -> &str {
+    title.trim_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '•' | '●'))
 }

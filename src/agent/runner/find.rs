@@ -94,6 +94,7 @@ impl Runner<'_> {
 
     fn find_any(&mut self, targets: &[Target], whole: &Target, meant: Meant, look: &mut Look) -> Result<Sought, Break> {
         let mut best: Option<Candidate> = None;
+        let mut all = Vec::new();
         for target in targets {
             let mut target = target.clone();
             // What stands beside `any` holds for each of its parts that does not say otherwise.
@@ -103,10 +104,12 @@ impl Runner<'_> {
             target.offset = (target.offset.0 + whole.offset.0, target.offset.1 + whole.offset.1);
             match self.find(&target, meant, look)? {
                 Sought::Absent(absence) => best = Candidate::better(best, absence.best),
+                Sought::Found(hit) if meant == Meant::All => all.push(hit),
+                Sought::Several(hits) if meant == Meant::All => all.extend(hits),
                 found => return Ok(found),
             }
         }
-        Ok(Sought::Absent(Absence { best, reason: None }))
+        Ok(if all.is_empty() { Sought::Absent(Absence { best, reason: None }) } else { Sought::Several(all) })
     }
 
     /// What `in` and `region` leave to look at.
@@ -190,7 +193,7 @@ impl Runner<'_> {
         let windows = look.windows(self)?;
         let fits = |window: &&Window| wanted.fits(window) && (!bounded || area.rect.intersect(&window.rect).is_some());
         let hit = |window: &Window| Hit {
-            what: format!("window \"{}\"", describe::cut(&window.title)),
+            what: format!("window \"{}\"", self.quote(&window.title)),
             how: "window".into(),
             score: None,
             rect: window.rect,
@@ -224,7 +227,11 @@ impl Runner<'_> {
         let frame = look.frame(self)?;
         let options = SearchOptions {
             score: sought.score,
-            margin: sought.margin.unwrap_or(SearchOptions::default().margin),
+            // Of all that are meant none is a rival.
+            margin: match meant {
+                Meant::All => 1.0,
+                _ => sought.margin.unwrap_or(SearchOptions::default().margin),
+            },
             region: Some(area.rect),
             index: target.index.map(|index| index as usize),
             scales: if sought.scale { SCALES.to_vec() } else { Vec::new() },
@@ -232,6 +239,7 @@ impl Runner<'_> {
             last_place: None,
         };
         let mut absence = Absence::default();
+        let mut all = Vec::new();
         for file in &sought.variants {
             let image = self.image(file)?;
             let search = self.world.finder().find(&frame, &image, &options);
@@ -244,9 +252,7 @@ impl Runner<'_> {
                 window: area.window.clone(),
             };
             match search.one(&options) {
-                Ok(_) if meant == Meant::All && search.hits.len() > 1 => {
-                    return Ok(Sought::Several(search.hits.iter().map(hit).collect()));
-                }
+                Ok(_) | Err(Miss::Ambiguous { .. }) if meant == Meant::All => all.extend(search.hits.iter().map(hit)),
                 Ok(found) => return Ok(Sought::Found(hit(&found))),
                 Err(Miss::Ambiguous { places }) => return Ok(Sought::Several(places.iter().map(hit).collect())),
                 Err(Miss::NoSuchIndex { index, found }) if found > 0 => {
@@ -258,7 +264,7 @@ impl Runner<'_> {
                 }
             }
         }
-        Ok(Sought::Absent(absence))
+        Ok(if all.is_empty() { Sought::Absent(absence) } else { Sought::Several(all) })
     }
 
     /// The image of the document that is being carried out.

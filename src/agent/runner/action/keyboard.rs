@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use crate::{
     agent::runner::{
-        describe,
         fault::{Break, fault},
         run::Runner,
     },
@@ -23,7 +22,7 @@ impl Runner<'_> {
         }
         let window = self.ready_to_type(action.into.as_ref(), action.secret, timeout)?;
         if action.clear {
-            self.clear_field()?;
+            self.clear_field(window)?;
         }
         self.go_on()?;
         let via = match action.via {
@@ -32,9 +31,13 @@ impl Runner<'_> {
             Via::Paste => TypeVia::Paste,
         };
         let options = TypeOptions { via, window, secret: action.secret, ..TypeOptions::default() };
-        self.world.desktop().type_text(&text, &options)?;
+        let typed = self.world.desktop().type_text(&text, &options);
+        if let (true, Some(window)) = (action.secret, window) {
+            self.hide_again(window)?;
+        }
+        typed?;
         if action.read_back {
-            self.read_back(&text, action, timeout)?;
+            self.read_back(&text, window, action, timeout)?;
         }
         Ok(Value::Null)
     }
@@ -82,17 +85,40 @@ impl Runner<'_> {
         Ok(window)
     }
 
-    fn clear_field(&mut self) -> Result<(), Break> {
+    /// A title that shows what is typed is another one now, and the secret stands there still.
+    fn hide_again(&mut self, window: WindowId) -> Result<(), Break> {
+        let windows = self.world.desktop().windows()?;
+        if let Some(window) = windows.iter().find(|known| known.id == window) {
+            self.evidence.hide_window(window);
+        }
+        Ok(())
+    }
+
+    fn clear_field(&mut self, window: Option<WindowId>) -> Result<(), Break> {
         self.go_on()?;
-        self.world.desktop().key(&ctrl('a'))?;
+        self.press(&ctrl('a'), window)?;
         let delete = desktop::Key::Named(desktop::NamedKey::Delete);
-        self.world.desktop().key(&desktop::Chord { modifiers: Vec::new(), key: delete })?;
+        self.press(&desktop::Chord { modifiers: Vec::new(), key: delete }, window)
+    }
+
+    /// Into that window and no other, where it is known which is meant.
+    pub(super) fn press(&mut self, chord: &desktop::Chord, window: Option<WindowId>) -> Result<(), Break> {
+        match window {
+            Some(window) => self.world.desktop().key_into(chord, window)?,
+            None => self.world.desktop().key(chord)?,
+        }
         Ok(())
     }
 
     /// A field that was emptied before must hold the text exactly, any other must contain it.
-    fn read_back(&mut self, text: &str, action: &TypeText, timeout: Duration) -> Result<(), Break> {
-        let held = self.copy_field(timeout)?.unwrap_or_default();
+    fn read_back(
+        &mut self,
+        text: &str,
+        window: Option<WindowId>,
+        action: &TypeText,
+        timeout: Duration,
+    ) -> Result<(), Break> {
+        let held = self.copy_field(window, timeout)?.unwrap_or_default();
         let (held_plain, wanted) = (held.trim_end_matches(['\r', '\n']), text.trim_end_matches(['\r', '\n']));
         let right = if action.clear { held_plain == wanted } else { held_plain.contains(wanted) };
         if right {
@@ -101,7 +127,7 @@ impl Runner<'_> {
         let message = if action.secret {
             "the field does not hold what was typed".to_owned()
         } else {
-            format!("the field holds \"{}\", not \"{}\"", describe::cut(&held), describe::cut(text))
+            format!("the field holds \"{}\", not \"{}\"", self.quote(&held), self.quote(text))
         };
         fault(Category::Assertion, message)
     }

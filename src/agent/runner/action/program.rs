@@ -56,6 +56,7 @@ impl Runner<'_> {
     ) -> Result<Value, Break> {
         let finished = self.run_program(line, timeout)?;
         let stderr = finished.stderr.text();
+        let said = said(&self.redactor.clean(&stderr));
         match finished.exit {
             Exit::Code(code) if line.exit_codes.contains(&code) => {
                 Ok(json!({ "status": code, "stdout": finished.stdout.text(), "stderr": stderr }))
@@ -63,12 +64,12 @@ impl Runner<'_> {
             Exit::Code(code) => {
                 let wanted: Vec<String> = line.exit_codes.iter().map(ToString::to_string).collect();
                 let program = describe::cut(&describe::command(line));
-                let message = format!("`{program}` ended with {code}, not {}{}", wanted.join(" or "), said(&stderr));
+                let message = format!("`{program}` ended with {code}, not {}{said}", wanted.join(" or "));
                 fault(Category::Assertion, message)
             }
             Exit::Signal(signal) => {
                 let program = describe::cut(&describe::command(line));
-                fault(Category::Assertion, format!("`{program}` was killed by signal {signal}{}", said(&stderr)))
+                fault(Category::Assertion, format!("`{program}` was killed by signal {signal}{said}"))
             }
         }
     }
@@ -91,8 +92,11 @@ impl Runner<'_> {
         let finished = self.world.run(&program, &stdin, &limits, &mut || observer.go_on().is_ok());
         match finished {
             // Killed because of a stop or the end of the attempt's time: that is the reason then.
-            Err(error @ (ProcessError::Fenced { .. } | ProcessError::TimedOut { .. })) => {
+            Err(mut error @ (ProcessError::Fenced { .. } | ProcessError::TimedOut { .. })) => {
                 self.go_on()?;
+                if let ProcessError::TimedOut { stderr, .. } = &mut error {
+                    stderr.bytes = self.redactor.clean(&stderr.text()).into_bytes();
+                }
                 Err(ProgramError::Process(error))
             }
             Err(error) => Err(ProgramError::Process(error)),

@@ -7,10 +7,10 @@ use serde_json::Value;
 use super::keyboard::ctrl;
 use crate::{
     agent::runner::{
-        describe,
         fault::{Break, fault},
         run::Runner,
     },
+    desktop::WindowId,
     wire::job::Category,
     workflow::{Extract, Find, How, Pattern, SetValue, Target},
 };
@@ -26,11 +26,12 @@ impl Runner<'_> {
         match extract.how {
             How::Auto | How::Clipboard => {}
         }
-        if let Some(from) = &extract.from {
-            self.focus_on(from, timeout)?;
-        }
-        match self.copy_field(timeout)? {
-            Some(text) => pick(&text, extract.pattern.as_ref()),
+        let window = match &extract.from {
+            Some(from) => self.focus_on(from, timeout)?,
+            None => None,
+        };
+        match self.copy_field(window, timeout)? {
+            Some(text) => self.pick(&text, extract.pattern.as_ref()),
             None => fault(
                 Category::Assertion,
                 "nothing came to the clipboard: the field is empty, or the application does not copy with ctrl+a, ctrl+c",
@@ -40,7 +41,7 @@ impl Runner<'_> {
 
     pub(in crate::agent::runner) fn read_clipboard(&mut self, pattern: Option<&Pattern>) -> Result<Value, Break> {
         match self.world.desktop().read_clipboard()? {
-            Some(text) => pick(&text, pattern),
+            Some(text) => self.pick(&text, pattern),
             None => fault(Category::Assertion, "the clipboard holds no text"),
         }
     }
@@ -55,18 +56,19 @@ impl Runner<'_> {
     }
 
     /// A window is brought to the front; into anything else is clicked.
-    fn focus_on(&mut self, target: &Target, timeout: Duration) -> Result<(), Break> {
+    fn focus_on(&mut self, target: &Target, timeout: Duration) -> Result<Option<WindowId>, Break> {
         if matches!(target.find, Find::Window(_)) {
             let hit = self.seek(target, timeout)?;
-            return self.bring_forward(&hit);
+            self.bring_forward(&hit)?;
+            return Ok(hit.window.map(|window| window.id));
         }
-        self.click_into(target, timeout).map(|_| ())
+        self.click_into(target, timeout)
     }
 
     /// Selects all, copies, reads, and puts the clipboard's former text back. None where nothing was copied.
-    pub(super) fn copy_field(&mut self, timeout: Duration) -> Result<Option<String>, Break> {
+    pub(super) fn copy_field(&mut self, window: Option<WindowId>, timeout: Duration) -> Result<Option<String>, Break> {
         let former = self.world.desktop().read_clipboard()?;
-        let copied = self.copy_selected(timeout);
+        let copied = self.copy_selected(window, timeout);
         if !matches!(copied, Err(Break::Stop(_))) {
             match former {
                 Some(former) => self.world.desktop().write_clipboard(&former)?,
@@ -76,13 +78,13 @@ impl Runner<'_> {
         copied
     }
 
-    fn copy_selected(&mut self, timeout: Duration) -> Result<Option<String>, Break> {
+    fn copy_selected(&mut self, window: Option<WindowId>, timeout: Duration) -> Result<Option<String>, Break> {
         self.go_on()?;
         self.world.desktop().clear_clipboard()?;
         for _ in 0..COPIES {
             self.go_on()?;
-            self.world.desktop().key(&ctrl('a'))?;
-            self.world.desktop().key(&ctrl('c'))?;
+            self.press(&ctrl('a'), window)?;
+            self.press(&ctrl('c'), window)?;
             let copied = self.until(timeout.min(COPY_AGAIN_AFTER), |runner| {
                 Ok(runner.world.desktop().read_clipboard()?.filter(|text| !text.is_empty()))
             })?;
@@ -92,13 +94,13 @@ impl Runner<'_> {
         }
         Ok(None)
     }
-}
 
-/// The first group, or the whole match; all of the text where there is no pattern.
-fn pick(text: &str, pattern: Option<&Pattern>) -> Result<Value, Break> {
-    let Some(pattern) = pattern else { return Ok(Value::String(text.to_owned())) };
-    if let Some(part) = pattern.extract(text) {
-        return Ok(Value::String(part.to_owned()));
+    /// The first group, or the whole match; all of the text where there is no pattern.
+    fn pick(&self, text: &str, pattern: Option<&Pattern>) -> Result<Value, Break> {
+        let Some(pattern) = pattern else { return Ok(Value::String(text.to_owned())) };
+        if let Some(part) = pattern.extract(text) {
+            return Ok(Value::String(part.to_owned()));
+        }
+        fault(Category::Assertion, format!("`{}` matches nothing in \"{}\"", pattern.as_str(), self.quote(text)))
     }
-    fault(Category::Assertion, format!("`{}` matches nothing in \"{}\"", pattern.as_str(), describe::cut(text)))
 }

@@ -89,6 +89,19 @@ fn typing_into_a_field_clicks_it_and_names_the_window_that_must_keep_the_focus()
 }
 
 #[test]
+fn a_dialog_that_comes_up_while_a_field_is_cleared_gets_no_key() {
+    let mut stage = with_window();
+    stage.screen.reaction = Some(Box::new(|screen, line| {
+        if line == "key ctrl+a" {
+            screen.open("Delete the patient?", Rect::new(0, 0, 50, 50));
+        }
+    }));
+    let failure = failed(&mut stage, "  - type: { text: new, into: { at: [150, 100] }, clear: true }");
+    assert!(failure.message.contains("Delete the patient?"), "{}", failure.message);
+    assert_eq!(stage.screen.inputs(), ["click 150,100 Left x1 []", "key ctrl+a"]);
+}
+
+#[test]
 fn a_field_that_holds_something_else_fails_the_reading_back() {
     let mut stage = with_window();
     stage.screen.reaction = Some(Box::new(|screen, line| {

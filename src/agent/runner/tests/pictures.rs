@@ -75,6 +75,42 @@ fn masks_are_black_before_the_picture_leaves() {
 }
 
 #[test]
+fn a_mask_of_several_pictures_hides_each_wherever_it_shows() {
+    let mut stage = Stage::new();
+    for (seed, x) in [(1, 20), (1, 120), (2, 220)] {
+        stage.screen.draw(seed, x, 100);
+    }
+    // The last place of the first picture is no longer equal, only alike.
+    stage.screen.frame.fill(Rect::new(120, 100, 3, 10), Color::new(120, 120, 120));
+    for mask in ["{ image: { variants: [a.png, b.png] } }", "{ any: [ { image: a.png }, { image: b.png } ] }"] {
+        let play = Play::steps(&format!("  - {{ key: a, screenshot: after, mask: [ {mask} ] }}"))
+            .image("a.png", button(1))
+            .image("b.png", button(2));
+        let (ending, record) = play.run(&mut stage);
+        output_of(ending);
+        let frame = only_picture(&record);
+        for x in [30, 130, 230] {
+            assert_eq!(frame.pixel(Point::new(x, 105)), Some(BLACK), "{mask} at {x}");
+        }
+    }
+}
+
+#[test]
+fn a_title_that_says_that_something_was_typed_does_not_show_the_secret() {
+    let mut stage = Stage::new();
+    stage.screen.open("Untitled", Rect::new(0, 0, 60, 40));
+    stage.screen.reaction = Some(Box::new(|screen, line| match line {
+        "type hunter2 in 1 secret Auto" => screen.windows[0].title = "hunter2".to_owned(),
+        "key a" => screen.windows[0].title = "*hunter2".to_owned(),
+        _ => {}
+    }));
+    let play = Play::steps("  - type: { text: hunter2, secret: true }\n  - { key: a, screenshot: after }");
+    let (ending, record) = play.run(&mut stage);
+    output_of(ending);
+    assert_eq!(only_picture(&record).pixel(Point::new(30, 20)), Some(BLACK));
+}
+
+#[test]
 fn a_window_a_secret_was_typed_into_stays_black_until_it_shows_something_else() {
     let mut stage = Stage::new();
     stage.screen.open("Sign in", Rect::new(0, 0, 60, 40));
@@ -98,6 +134,21 @@ fn a_window_a_secret_was_typed_into_stays_black_until_it_shows_something_else() 
     assert_eq!(failure.message, "wrong: •••");
     let told = serde_json::to_string(&record.reports).unwrap();
     assert!(!told.contains("hunter2"), "{told}");
+}
+
+#[test]
+fn what_a_program_said_is_cut_after_its_secrets_are_taken_out() {
+    let name = "Lovelace ".repeat(60);
+    let play = Play::workflow(
+        "input: { type: object, properties: { name: { type: string, x-sensitive: true } } }\nsteps:\n  - run: { command: [find-patient] }",
+    )
+    .input(json!({"name": name}));
+    let mut stage = Stage::new();
+    stage.answers.push_back(Ok(super::finished(1, "", &format!("no {name}here"))));
+    let (ending, record) = play.run(&mut stage);
+    let message = failure_of(ending).message;
+    assert!(message.ends_with("no ••• here") && !message.contains("Lovelace"), "{message}");
+    assert!(!serde_json::to_string(&record.reports).unwrap().contains("Lovelace"));
 }
 
 #[test]
