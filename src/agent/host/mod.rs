@@ -12,13 +12,13 @@ use crate::{
     desktop::{
         Desktop, DesktopHandle,
         image::{Finder, Template},
-        process::{self, Finished, ProcessError, Program, RunLimits},
+        process::{self, ProcessError, Program, RunLimits},
     },
     ids::Digest,
     time::{Clock, Now},
 };
 
-use super::runner::{Ask, Image, World};
+use super::runner::{Ask, Image, ProgramRun, Secrets, World};
 use hands::Hands;
 
 /// Prepared images kept in memory; the least recently used goes first.
@@ -47,11 +47,20 @@ pub struct Host {
     clock: Clock,
     /// The display's name, once it has been asked for.
     display: Option<String>,
+    secrets: Secrets,
 }
 
 impl Host {
     pub fn new(desktop: DesktopHandle, images: Box<dyn Images>, clock: Clock) -> Self {
-        Self { hands: Hands(desktop), finder: Finder::new(), images, prepared: Vec::new(), clock, display: None }
+        Self {
+            hands: Hands(desktop),
+            finder: Finder::new(),
+            images,
+            prepared: Vec::new(),
+            clock,
+            display: None,
+            secrets: Secrets::default(),
+        }
     }
 
     /// From now on input is given under this handle: for the next lease.
@@ -121,13 +130,11 @@ impl World for Host {
         process::start(program).map(drop)
     }
 
-    fn run(
-        &mut self,
-        program: &Program,
-        stdin: &str,
-        limits: &RunLimits,
-        go_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Finished, ProcessError> {
-        programs::run(program, stdin, limits, go_on)
+    fn run(&mut self, program: &Program, stdin: &str, limits: &RunLimits) -> Result<Box<dyn ProgramRun>, ProcessError> {
+        Ok(Box::new(programs::Run::begin(program, stdin, limits)?))
+    }
+
+    fn secrets(&mut self) -> &mut Secrets {
+        &mut self.secrets
     }
 }

@@ -1,52 +1,70 @@
 //! Programs that are run to their end while somebody may still say stop.
 
 use std::{
-    sync::mpsc::{self, RecvTimeoutError},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
     thread,
     time::Duration,
 };
 
 use crate::{
-    agent::runner::Ask,
+    agent::runner::{Ask, ProgramRun},
     desktop::{
         Gate,
         process::{self, Finished, ProcessError, Program, RunLimits},
     },
 };
 
-/// Between two questions whether to go on.
-const ASK_INTERVAL: Duration = Duration::from_millis(50);
+/// How long one question waits for the end.
+const MOMENT: Duration = Duration::from_millis(50);
 
-pub(super) fn run(
-    program: &Program,
-    stdin: &str,
-    limits: &RunLimits,
-    go_on: &mut dyn FnMut() -> bool,
-) -> Result<Finished, ProcessError> {
-    let gate = Gate::new();
-    let pass = gate.pass();
-    let (tell, told) = mpsc::channel();
-    let (owned, stdin, limits) = (program.clone(), stdin.as_bytes().to_vec(), limits.clone());
-    let started = thread::Builder::new().name("run".to_owned()).spawn(move || {
-        // The receiver waits until it has been told.
-        let _ = tell.send(process::run(&owned, &stdin, &limits, &pass));
-    });
-    let name = program.program.clone();
-    if let Err(error) = started {
-        return Err(ProcessError::NotStarted { program: name, reason: format!("no thread can be started: {error}") });
-    }
-    loop {
-        match told.recv_timeout(ASK_INTERVAL) {
-            Ok(result) => return result,
-            Err(RecvTimeoutError::Timeout) => {
-                if gate.is_open() && !go_on() {
-                    gate.close();
-                }
-            }
-            Err(RecvTimeoutError::Disconnected) => {
-                return Err(ProcessError::Lost { program: name, reason: "its thread ended".to_owned() });
+/// One program on a thread of its own.
+pub(super) struct Run {
+    program: String,
+    gate: Gate,
+    told: Receiver<Result<Finished, ProcessError>>,
+}
+
+impl Run {
+    pub(super) fn begin(program: &Program, stdin: &str, limits: &RunLimits) -> Result<Self, ProcessError> {
+        let gate = Gate::new();
+        let pass = gate.pass();
+        let (tell, told) = mpsc::channel();
+        let (owned, stdin, limits) = (program.clone(), stdin.as_bytes().to_vec(), limits.clone());
+        let name = program.program.clone();
+        let started = thread::Builder::new().name("run".to_owned()).spawn(move || {
+            // Whoever asked may have gone.
+            let _ = tell.send(process::run(&owned, &stdin, &limits, &pass));
+        });
+        match started {
+            Ok(_) => Ok(Self { program: name, gate, told }),
+            Err(error) => {
+                Err(ProcessError::NotStarted { program: name, reason: format!("no thread can be started: {error}") })
             }
         }
+    }
+}
+
+impl ProgramRun for Run {
+    fn poll(&mut self) -> Option<Result<Finished, ProcessError>> {
+        match self.told.recv_timeout(MOMENT) {
+            Ok(result) => Some(result),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => {
+                let program = self.program.clone();
+                Some(Err(ProcessError::Lost { program, reason: "its thread ended".to_owned() }))
+            }
+        }
+    }
+
+    fn stop(&mut self) {
+        self.gate.close();
+    }
+}
+
+/// Nobody waits for it any more: it ends.
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.gate.close();
     }
 }
 

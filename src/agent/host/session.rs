@@ -51,6 +51,10 @@ mod tests {
     #[test]
     fn a_program_on_another_display_is_not_here() {
         let mut child = Command::new("sleep").arg("60").env("DISPLAY", ":77.0").stdin(Stdio::null()).spawn().unwrap();
+        // A program that has just been started has no environment for a moment.
+        while std::fs::read(format!("/proc/{}/environ", child.id())).is_ok_and(|environ| environ.is_empty()) {
+            std::thread::yield_now();
+        }
         assert!(is_here(child.id(), Some(":77")));
         assert!(!is_here(child.id(), Some(":78")));
         assert!(is_here(child.id(), None));

@@ -25,7 +25,9 @@ impl LinkError {
         let mut causes: Vec<String> = Vec::new();
         let mut source: Option<&dyn std::error::Error> = std::error::Error::source(error);
         while let Some(cause) = source {
+            // Some causes point to a manual of theirs, which helps nobody here.
             let text = cause.to_string();
+            let text = text.split(": http").next().unwrap_or_default().to_owned();
             if causes.last().is_none_or(|last| *last != text) {
                 causes.push(text);
             }

@@ -390,7 +390,12 @@ fn version(world: &mut dyn World, scope: &Scope, probe: &VersionProbe) -> Option
     }
     let stdin = line.stdin.as_ref().map_or(Some(String::new()), |stdin| stdin.text(scope).ok())?;
     let limits = RunLimits { timeout: line.timeout.unwrap_or(VERSION_WITHIN), ..RunLimits::default() };
-    let finished = world.run(&program, &stdin, &limits, &mut || true).ok()?;
+    let mut run = world.run(&program, &stdin, &limits).ok()?;
+    let finished = loop {
+        if let Some(finished) = run.poll() {
+            break finished.ok()?;
+        }
+    };
     let text = finished.stdout.text() + &finished.stderr.text();
     let version = match &probe.pattern {
         Some(pattern) => pattern.extract(&text)?,

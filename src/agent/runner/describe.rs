@@ -7,6 +7,9 @@ use crate::workflow::{CommandLine, Find, Position, Probe, Target, Template, Titl
 /// Longer descriptions are cut.
 const MAX_CHARS: usize = 200;
 
+/// Longer messages of failures are cut.
+const MAX_MESSAGE_CHARS: usize = 4_000;
+
 pub(super) fn target(target: &Target) -> String {
     cut(&target_whole(target))
 }
@@ -84,7 +87,16 @@ fn base_name(file: &str) -> &str {
 
 /// Bounds what is quoted from a screen or a program.
 pub(super) fn cut(text: &str) -> String {
-    match text.char_indices().nth(MAX_CHARS) {
+    cut_at(text, MAX_CHARS)
+}
+
+/// Bounds a whole message, which a workflow may have made.
+pub(super) fn bounded(message: &str) -> String {
+    cut_at(message, MAX_MESSAGE_CHARS)
+}
+
+fn cut_at(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", &text[..end]),
     }

@@ -9,7 +9,7 @@ use super::{
     run::Runner,
 };
 use crate::{
-    desktop::{Color, Frame, Rect, Window, WindowId},
+    desktop::{Color, Frame, Rect},
     ids::Digest,
     wire::{job::Category, step::ArtifactRef},
     workflow::Target,
@@ -31,19 +31,9 @@ pub(super) struct Evidence {
     /// By the hash of the finished frame, so that an unchanged screen is encoded once.
     encoded: BTreeMap<u64, (Digest, u64)>,
     given: BTreeSet<Digest>,
-    /// Windows a secret was typed into. Black until they close or show something else.
-    secret_windows: Vec<(WindowId, String)>,
 }
 
 impl Evidence {
-    /// From now on this window is blacked out, as long as it keeps its title. That its text was changed is no other title.
-    pub(super) fn hide_window(&mut self, window: &Window) {
-        let entry = (window.id, without_mark(&window.title).to_owned());
-        if !self.secret_windows.contains(&entry) {
-            self.secret_windows.push(entry);
-        }
-    }
-
     /// `failure.webp`, then `failure-2.webp`.
     fn unique_name(&mut self, stem: &str) -> String {
         let stem: String = stem
@@ -120,8 +110,8 @@ impl Runner<'_> {
         self.picture("failure", fault.frame.take(), None, &marks).ok()
     }
 
-    /// What the desktop shows now, for somebody who looks.
-    pub(super) fn live_picture(&mut self) -> Result<Vec<u8>, String> {
+    /// What the desktop shows now, for somebody who looks: WebP, masked.
+    pub fn live_picture(&mut self) -> Result<Vec<u8>, String> {
         let frame = self.world.desktop().capture().map_err(|error| error.to_string())?;
         self.masked(frame).to_webp().map_err(|error| error.to_string())
     }
@@ -155,19 +145,10 @@ impl Runner<'_> {
     }
 
     fn secret_rects(&mut self, look: &mut Look) -> Result<Vec<Rect>, Break> {
-        if self.evidence.secret_windows.is_empty() {
+        if self.world.secrets().is_empty() {
             return Ok(Vec::new());
         }
         let windows = look.windows(self)?.to_vec();
-        self.evidence.secret_windows.retain(|(id, title)| {
-            windows.iter().any(|window| window.id == *id && without_mark(&window.title) == title)
-        });
-        let hidden = |window: &&Window| self.evidence.secret_windows.iter().any(|(id, _)| *id == window.id);
-        Ok(windows.iter().filter(hidden).map(|window| window.rect).collect())
+        Ok(self.world.secrets().places(&windows))
     }
-}
-
-/// A title without what editors put there once something was typed: `*Untitled`, `Untitled •`.
-fn without_mark(title: &str) -> &str {
-    title.trim_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '•' | '●'))
 }

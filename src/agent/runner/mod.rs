@@ -30,4 +30,4 @@ pub use fault::Stop;
 pub use observer::Observer;
 pub use plan::{Ending, Plan};
 pub use run::Runner;
-pub use world::{Ask, Image, World};
+pub use world::{Ask, Image, ProgramRun, Secrets, World};

@@ -118,7 +118,12 @@ impl<'a> Runner<'a> {
             Some(reported) => (Some(reported.step), reported.artifacts),
             None => (None, self.failure_picture(&mut fault).into_iter().collect()),
         };
-        AttemptFailure { category: fault.category, message: self.redactor.clean(&fault.message), step, artifacts }
+        AttemptFailure {
+            category: fault.category,
+            message: describe::bounded(&self.redactor.clean(&fault.message)),
+            step,
+            artifacts,
+        }
     }
 
     fn tidy_up(&mut self, ending: &Ending) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{
+    describe,
     fault::{Break, Fault, Reported, Stop},
     run::Runner,
 };
@@ -174,7 +175,7 @@ impl Runner<'_> {
         if wanted && let Some(artifact) = self.failure_picture(&mut fault) {
             self.keep(artifact);
         }
-        fault.message = self.redactor.clean(&fault.message);
+        fault.message = describe::bounded(&self.redactor.clean(&fault.message));
         let error = StepError { category: fault.category, message: fault.message.clone() };
         fault.reported = self.current.last().map(Current::reported);
         self.end(StepState::Failed, Some(error));

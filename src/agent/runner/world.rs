@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use crate::{
     desktop::{
-        Desktop,
+        Desktop, Rect, Window, WindowId,
         image::{Finder, Template},
         process::{Finished, ProcessError, Program, RunLimits},
     },
@@ -50,12 +50,51 @@ pub trait World {
     /// Starts a program that is to go on by itself.
     fn start(&mut self, program: &Program) -> Result<(), ProcessError>;
 
-    /// Runs a program to its end. It is ended with everything it started once `go_on` is false.
-    fn run(
-        &mut self,
-        program: &Program,
-        stdin: &str,
-        limits: &RunLimits,
-        go_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Finished, ProcessError>;
+    /// Begins to run a program to its end.
+    fn run(&mut self, program: &Program, stdin: &str, limits: &RunLimits) -> Result<Box<dyn ProgramRun>, ProcessError>;
+
+    /// Windows that hold a secret, whoever typed it. They outlive attempts.
+    fn secrets(&mut self) -> &mut Secrets;
+}
+
+/// A program on its way to its end.
+pub trait ProgramRun {
+    /// How it ended, once it has. Waits a moment for that.
+    fn poll(&mut self) -> Option<Result<Finished, ProcessError>>;
+
+    /// Ends it with everything it started; `poll` says when that is done.
+    fn stop(&mut self);
+}
+
+/// Windows a secret was typed into: black in pictures until they close or show something else.
+#[derive(Debug, Default)]
+pub struct Secrets(Vec<(WindowId, String)>);
+
+impl Secrets {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// From now on this window is hidden, as long as it keeps its title. That its text was changed is no other title.
+    pub fn hide(&mut self, window: &Window) {
+        let entry = (window.id, without_mark(&window.title).to_owned());
+        if !self.0.contains(&entry) {
+            self.0.push(entry);
+        }
+    }
+
+    /// Where the hidden ones of these windows are. Those that are gone or show something else are forgotten.
+    pub fn places(&mut self, windows: &[Window]) -> Vec<Rect> {
+        let shows = |window: &Window, (id, title): &(WindowId, String)| {
+            window.id == *id && without_mark(&window.title) == title
+        };
+        self.0.retain(|entry| windows.iter().any(|window| shows(window, entry)));
+        let hidden = windows.iter().filter(|window| self.0.iter().any(|entry| shows(window, entry)));
+        hidden.map(|window| window.rect).collect()
+    }
+}
+
+/// A title without what editors put there once something was typed: `*Untitled`, `Untitled •`.
+fn without_mark(title: &str) -> &str {
+    title.trim_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '•' | '●'))
 }

@@ -10,8 +10,8 @@ use crate::{
     },
 };
 
-/// Step reports in one report.
-const MAX_STEPS: usize = 200;
+/// Step reports in one report: well within the controller's limit for a body, however much each has to say.
+const MAX_STEPS: usize = 100;
 
 /// Step reports that wait, while the controller is away. The oldest starts go first: how a step ended matters more.
 const MAX_WAITING: usize = 20_000;

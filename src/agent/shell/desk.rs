@@ -62,7 +62,8 @@ pub(super) struct Assignment {
 /// What the thread has to say.
 #[derive(Debug)]
 pub(super) enum News {
-    Surveyed(BTreeMap<Name, Readiness>),
+    /// None where nothing on the screen has changed.
+    Surveyed(Option<BTreeMap<Name, Readiness>>),
     Versions(BTreeMap<String, String>),
     Readiness(Name, Readiness),
     Step(StepReport),
@@ -84,8 +85,10 @@ pub(super) fn start(mut host: Host, news: UnboundedSender<News>) -> std::io::Res
                     desk.tell(News::Versions(found));
                 }
                 Work::Picture(reply) => {
-                    let picture = host.desktop().capture().and_then(|frame| frame.to_webp());
-                    let _ = reply.send(picture.map_err(|error| error.to_string()));
+                    let plan = Plan::looking(Vec::new(), Value::Null);
+                    let picture = Runner::new(&mut host, &mut Nobody, &plan).live_picture();
+                    // Whoever wanted it may have gone.
+                    let _ = reply.send(picture);
                 }
             }
         }
@@ -152,13 +155,13 @@ impl Desk {
             && shown == before
             && now.since(at) < LOOK_ANYWAY
         {
-            return;
+            return self.tell(News::Surveyed(None));
         }
         self.seen = shown.map(|shown| (shown, now));
         let plan = Plan::looking(apps, machine);
         let mut nobody = Nobody;
         let readiness = Runner::new(host, &mut nobody, &plan).survey_all();
-        self.tell(News::Surveyed(readiness));
+        self.tell(News::Surveyed(Some(readiness)));
     }
 }
 

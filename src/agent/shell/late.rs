@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Step reports in one report.
-const MAX_STEPS: usize = 200;
+const MAX_STEPS: usize = 100;
 
 /// Between two tries while the controller is away.
 const PAUSE: Duration = Duration::from_secs(10);

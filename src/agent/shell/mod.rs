@@ -60,6 +60,9 @@ const FACTS_INTERVAL: Duration = Duration::from_secs(60);
 /// Between two looks whether the certificate must be renewed.
 const RENEWAL_INTERVAL: Duration = Duration::from_secs(60);
 
+/// What work that was told to stop may take to let go.
+const LAST_MOMENT: Duration = Duration::from_secs(3);
+
 /// For one quick question to the desktop.
 const DESKTOP_LIMIT: Duration = Duration::from_secs(10);
 
@@ -99,13 +102,16 @@ struct Shell {
     display: Option<WantedDisplay>,
     facts: Facts,
     surveyed_at: Mono,
+    surveying: bool,
     facts_at: Mono,
     renewal_at: Mono,
     stopping: Stopping,
 }
 
 /// Joins if need be, then works until it is told to stop.
-pub async fn run(settings: AgentSettings, clock: Clock) -> Result<(), AgentError> {
+pub async fn run(mut settings: AgentSettings, clock: Clock) -> Result<(), AgentError> {
+    // Applications get paths in it, whatever their own folder is.
+    settings.data_dir = std::path::absolute(&settings.data_dir).unwrap_or(settings.data_dir);
     let identity_dir = IdentityDir::open(&settings.data_dir)?;
     let mut signals = Signals::listen()?;
     let desktop = DesktopHandle::new();
@@ -132,6 +138,7 @@ pub async fn run(settings: AgentSettings, clock: Clock) -> Result<(), AgentError
         "the agent is ready to work"
     );
     let result = shell.work(&mut signals, &mut news).await;
+    shell.await_desk(&mut news).await;
     uploads.abort();
     late.abort();
     if let Err(error) = shell.desktop.release_all(DESKTOP_LIMIT).await {
@@ -185,6 +192,7 @@ impl Shell {
             display: None,
             facts,
             surveyed_at: now.mono,
+            surveying: false,
             facts_at: now.mono,
             renewal_at: Mono::default(),
             stopping: Stopping::No,
@@ -225,6 +233,22 @@ impl Shell {
         }
     }
 
+    /// What was told to stop gets a moment to do so: programs it runs end with it.
+    async fn await_desk(&self, news: &mut tokio::sync::mpsc::UnboundedReceiver<News>) {
+        let working = self.running.as_ref().is_some_and(|running| running.spool.is_some());
+        if !working {
+            return;
+        }
+        let ended = async {
+            while let Some(said) = news.recv().await {
+                if matches!(said, News::Ended(..) | News::Prepared(Err(_))) {
+                    return;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(LAST_MOMENT, ended).await;
+    }
+
     /// The thread on the desktop knows how long it may touch.
     fn share_lease(&self) {
         if let Some(running) = &self.running {
@@ -242,8 +266,10 @@ impl Shell {
         if self.session.is_busy() || self.stopping != Stopping::No {
             return;
         }
-        if now.since(self.surveyed_at) >= self.settings.probe_interval && !self.apps.is_empty() {
+        let due = now.since(self.surveyed_at) >= self.settings.probe_interval;
+        if due && !self.surveying && !self.apps.is_empty() {
             self.surveyed_at = now;
+            self.surveying = true;
             self.ask_desk(Work::Survey { apps: self.apps.clone(), machine: self.machine() });
         }
         if now.since(self.facts_at) >= FACTS_INTERVAL && self.facts_reading.is_none() {

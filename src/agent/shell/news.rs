@@ -12,8 +12,9 @@ impl Shell {
     pub(super) fn hear(&mut self, said: News) {
         match said {
             News::Surveyed(readiness) => {
+                self.surveying = false;
                 // An attempt that has begun meanwhile knows better.
-                if !self.session.is_busy() {
+                if let Some(readiness) = readiness.filter(|_| !self.session.is_busy()) {
                     self.set_readiness(readiness);
                 }
             }

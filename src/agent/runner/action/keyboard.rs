@@ -78,7 +78,7 @@ impl Runner<'_> {
         if secret {
             let focused = self.world.desktop().focused_window()?;
             if let Some(focused) = &focused {
-                self.evidence.hide_window(focused);
+                self.world.secrets().hide(focused);
             }
             return Ok(window.or_else(|| focused.map(|focused| focused.id)));
         }
@@ -89,7 +89,7 @@ impl Runner<'_> {
     fn hide_again(&mut self, window: WindowId) -> Result<(), Break> {
         let windows = self.world.desktop().windows()?;
         if let Some(window) = windows.iter().find(|known| known.id == window) {
-            self.evidence.hide_window(window);
+            self.world.secrets().hide(window);
         }
         Ok(())
     }

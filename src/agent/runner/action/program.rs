@@ -88,20 +88,28 @@ impl Runner<'_> {
         let left = self.ends_at.map(|end| end.since(self.world.now().mono));
         let timeout = timeout.unwrap_or_else(|| line.timeout());
         let limits = RunLimits { timeout: left.map_or(timeout, |left| left.min(timeout)), ..RunLimits::default() };
-        let observer = &mut *self.observer;
-        let finished = self.world.run(&program, &stdin, &limits, &mut || observer.go_on().is_ok());
-        match finished {
-            // Killed because of a stop or the end of the attempt's time: that is the reason then.
-            Err(mut error @ (ProcessError::Fenced { .. } | ProcessError::TimedOut { .. })) => {
-                self.go_on()?;
-                if let ProcessError::TimedOut { stderr, .. } = &mut error {
-                    stderr.bytes = self.redactor.clean(&stderr.text()).into_bytes();
-                }
-                Err(ProgramError::Process(error))
+        let mut run = self.world.run(&program, &stdin, &limits).map_err(ProgramError::Process)?;
+        let mut end = None;
+        let mut finished = loop {
+            if let Some(finished) = run.poll() {
+                break finished;
             }
-            Err(error) => Err(ProgramError::Process(error)),
-            Ok(finished) => Ok(finished),
+            if end.is_none()
+                && let Err(reason) = self.go_on()
+            {
+                run.stop();
+                end = Some(reason);
+            }
+        };
+        if let Some(end) = end {
+            return Err(end.into());
         }
+        if let Err(ProcessError::TimedOut { stderr, .. }) = &mut finished {
+            // It may be the attempt's time that is over, not the program's.
+            self.go_on()?;
+            stderr.bytes = self.redactor.clean(&stderr.text()).into_bytes();
+        }
+        finished.map_err(ProgramError::Process)
     }
 
     pub(in crate::agent::runner) fn launch(

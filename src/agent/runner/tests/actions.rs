@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::{Play, Stage, desktop::button, done, failed, failure_of, finished, output_of};
+use super::{Play, Record, Stage, desktop::button, done, failed, failure_of, finished, output_of};
 use crate::{
-    agent::runner::Ending,
+    agent::runner::{Ending, Stop},
     desktop::{DesktopError, Rect, process::ProcessError},
     wire::job::Category,
 };
@@ -218,6 +218,16 @@ output: { result: "{{ vars.result }}" }
 }
 
 #[test]
+fn a_program_that_takes_long_is_ended_by_a_cancel() {
+    let mut stage = Stage::new();
+    stage.run_takes_polls = 100;
+    let record = Record { stop_after: Some((6, Stop::Cancelled)), ..Record::default() };
+    let (ending, _) = Play::steps("  - run: { command: [sleep, \"600\"] }\n  - key: a").run_watched(&mut stage, record);
+    assert_eq!(ending, Ending::Stopped(Stop::Cancelled));
+    assert!(!stage.screen.log.contains(&"key a".to_owned()));
+}
+
+#[test]
 fn launch_starts_a_program_and_leaves_it_running() {
     let mut stage = Stage::new();
     done(&mut stage, "  - launch: { command: [xterm, -e, top] }");
@@ -310,7 +320,7 @@ fn errors_of_the_desktop_fall_into_their_categories() {
     let mut stage = with_window();
     stage.screen.errors.push_back(DesktopError::Fenced);
     let (ending, _) = Play::steps("  - key: a").run(&mut stage);
-    assert_eq!(ending, Ending::Stopped(crate::agent::runner::Stop::LeaseLost));
+    assert_eq!(ending, Ending::Stopped(Stop::LeaseLost));
     assert!(!stage.screen.log.iter().any(|line| line.starts_with("clipboard")), "nothing is touched any more");
     assert_eq!(stage.screen.log.last().map(String::as_str), Some("release"));
 }

@@ -15,7 +15,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{Ask, Ending, Image, Observer, Plan, Prepared, Runner, Stop, World};
+use super::{Ask, Ending, Image, Observer, Plan, Prepared, ProgramRun, Runner, Secrets, Stop, World};
 use crate::{
     desktop::{
         Desktop,
@@ -46,6 +46,9 @@ pub(super) struct Stage {
     /// Programs that were started or run.
     pub(super) started: Vec<Vec<String>>,
     happenings: Vec<(u64, Happening)>,
+    /// How often programs that are run are asked before they have ended.
+    pub(super) run_takes_polls: u32,
+    secrets: Secrets,
 }
 
 impl Stage {
@@ -60,6 +63,8 @@ impl Stage {
             answers: VecDeque::new(),
             started: Vec::new(),
             happenings: Vec::new(),
+            run_takes_polls: 0,
+            secrets: Secrets::default(),
         }
     }
 
@@ -123,22 +128,44 @@ impl World for Stage {
         Ok(())
     }
 
-    fn run(
-        &mut self,
-        program: &Program,
-        stdin: &str,
-        limits: &RunLimits,
-        go_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Finished, ProcessError> {
+    fn run(&mut self, program: &Program, stdin: &str, limits: &RunLimits) -> Result<Box<dyn ProgramRun>, ProcessError> {
         self.started.push([vec![program.program.clone()], program.arguments.clone()].concat());
         if !stdin.is_empty() {
             self.screen.log.push(format!("stdin {stdin}"));
         }
         self.screen.log.push(format!("limit {}", limits.timeout.as_millis()));
-        if !go_on() {
-            return Err(ProcessError::Fenced { program: program.program.clone() });
+        let answer = self.answers.pop_front().unwrap_or_else(|| Ok(finished(0, "", "")));
+        let program = program.program.clone();
+        Ok(Box::new(StageRun { program, polls_left: self.run_takes_polls, answer: Some(answer), stopped: false }))
+    }
+
+    fn secrets(&mut self) -> &mut Secrets {
+        &mut self.secrets
+    }
+}
+
+/// A program that ends after so many questions.
+struct StageRun {
+    program: String,
+    polls_left: u32,
+    answer: Option<Result<Finished, ProcessError>>,
+    stopped: bool,
+}
+
+impl ProgramRun for StageRun {
+    fn poll(&mut self) -> Option<Result<Finished, ProcessError>> {
+        if self.stopped {
+            return Some(Err(ProcessError::Fenced { program: self.program.clone() }));
         }
-        self.answers.pop_front().unwrap_or_else(|| Ok(finished(0, "", "")))
+        if self.polls_left > 0 {
+            self.polls_left -= 1;
+            return None;
+        }
+        self.answer.take()
+    }
+
+    fn stop(&mut self) {
+        self.stopped = true;
     }
 }
 
@@ -155,6 +182,9 @@ pub(super) struct Record {
     pub(super) readiness: Vec<String>,
     /// Asked so many times whether to go on, the answer is this.
     pub(super) stop_after: Option<(u32, Stop)>,
+    /// Pictures somebody wants to see, and those they got.
+    pub(super) wanted: u32,
+    pub(super) seen: Vec<Vec<u8>>,
     asked: u32,
 }
 
@@ -173,6 +203,15 @@ impl Observer for Record {
 
     fn artifact(&mut self, artifact: &ArtifactRef, bytes: Option<Vec<u8>>) {
         self.artifacts.push((artifact.clone(), bytes));
+    }
+
+    fn picture_wanted(&mut self) -> bool {
+        self.wanted > 0
+    }
+
+    fn picture(&mut self, picture: Result<Vec<u8>, String>) {
+        self.wanted -= 1;
+        self.seen.push(picture.unwrap());
     }
 
     fn readiness(&mut self, app: &crate::ids::Name, readiness: &crate::wire::machine::Readiness) {

@@ -161,3 +161,17 @@ fn sensitive_input_is_in_no_report() {
     assert_eq!(failure_of(ending).message, "••• is unknown");
     assert!(!serde_json::to_string(&record.reports).unwrap().contains("Lovelace"));
 }
+
+#[test]
+fn who_looks_at_a_working_desktop_sees_it_masked() {
+    let mut stage = Stage::new();
+    stage.run_takes_polls = 5;
+    stage.screen.open("Salary", Rect::new(0, 0, 60, 40));
+    let record = super::Record { wanted: 1, ..super::Record::default() };
+    let play = Play::steps("  - { run: { command: [sleep, \"5\"] }, mask: [ { window: Salary } ] }");
+    let (ending, record) = play.run_watched(&mut stage, record);
+    output_of(ending);
+    let frame = Frame::decode(&record.seen[0]).unwrap();
+    assert_eq!(frame.pixel(Point::new(30, 20)), Some(BLACK));
+    assert!(record.artifacts.is_empty(), "a look is no evidence");
+}
