@@ -138,8 +138,8 @@ impl Runner<'_> {
         if !self.app_runs(app)? {
             match self.launch_app(app, None) {
                 Ok(()) => return Ok(self.survey_now(app)?.0),
-                // It runs but shows something else: the recoveries know what to do about that.
-                Err(Break::Fault(_)) if self.app_runs(app)? && !app.recover.is_empty() => {}
+                // It shows something else, or has ended again: the recoveries know what to do about that.
+                Err(Break::Fault(_)) if !app.recover.is_empty() => {}
                 Err(end) => return Err(end),
             }
         }
@@ -252,20 +252,34 @@ impl Runner<'_> {
         }
         let timeout = timeout.unwrap_or_else(|| launch.timeout());
         let mut last = None;
-        let ready = self.until(timeout, |runner| {
+        let mut has_run = false;
+        let outcome = self.until(timeout, |runner| {
             let (survey, frame) = runner.survey_now(app)?;
-            let ready = survey.ready.then_some(());
+            let ready = survey.ready;
             last = Some((survey, frame));
-            Ok(ready)
+            let runs = runner.app_runs(app)?;
+            let ended = has_run && !runs;
+            has_run |= runs;
+            Ok((ready || ended).then_some(ready))
         })?;
-        if ready.is_some() {
-            self.alive.insert(app.name.clone());
-            return Ok(());
-        }
-        let limit = format_duration(timeout);
         let (reason, frame) = last.map(|(survey, frame)| (survey.reason, frame)).unwrap_or_default();
-        let message = format!("{} is not ready {limit} after its launch: {}", app.name, reason.unwrap_or_default());
-        Err(Fault::new(Category::AppNotReady, message).seen(frame, Vec::new()).into())
+        let reason = reason.unwrap_or_default();
+        let fault = match outcome {
+            Some(true) => {
+                self.alive.insert(app.name.clone());
+                return Ok(());
+            }
+            Some(false) => {
+                let message = format!("{} has ended right after its launch, before it was ready: {reason}", app.name);
+                Fault::new(Category::AppCrashed, message)
+            }
+            None => {
+                let limit = format_duration(timeout);
+                let message = format!("{} is not ready {limit} after its launch: {reason}", app.name);
+                Fault::new(Category::AppNotReady, message)
+            }
+        };
+        Err(fault.seen(frame, Vec::new()).into())
     }
 
     /// Ends the app this document describes, by force where it does not listen, and launches it.

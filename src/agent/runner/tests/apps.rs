@@ -84,6 +84,23 @@ fn the_last_resort_ends_the_program_and_launches_it() {
 }
 
 #[test]
+fn an_app_that_ends_right_after_its_launch_is_launched_again_without_waiting() {
+    let mut stage = Stage::new();
+    stage.at_ms(500, |stage| {
+        stage.processes.insert("clinic".to_owned(), 5);
+    });
+    stage.at_ms(1_500, |stage| {
+        stage.processes.remove("clinic");
+    });
+    stage.at_ms(15_000, |stage| {
+        stage.screen.open("Clinic - Patients", whole());
+    });
+    let (prepared, _) = play().prepare(&mut stage);
+    assert!(matches!(prepared, Prepared::Ready(_)), "{prepared:?}");
+    assert_eq!(stage.started.len(), 2);
+}
+
+#[test]
 fn an_app_that_cannot_be_made_ready_is_told_with_its_screen_the_probe_and_a_picture() {
     let app = "process: clinic\nscreens:\n  ready: [ { window: Clinic - Patients } ]\n  expired: [ { window: Session expired } ]";
     let play = Play::workflow("apps: [clinic]\nsteps: [ { key: a } ]").app(app);
