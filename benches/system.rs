@@ -2,6 +2,9 @@
 //!
 //! Prints every sample it took, and a probe of the disk taken between the samples: the write path waits for it.
 
+#![cfg(target_os = "linux")]
+#![expect(clippy::expect_used, reason = "a benchmark that cannot go on says why")]
+
 #[path = "../tests/support/fleet.rs"]
 mod fleet;
 #[path = "../tests/support/xvfb.rs"]
@@ -66,7 +69,7 @@ fn run_once(controller: &Controller) -> (f64, f64) {
 
 fn timestamp_ms(value: &Value) -> f64 {
     let time: deskfleet::time::Timestamp = value.as_str().expect("a time").parse().expect("RFC 3339");
-    time.as_ms() as f64
+    Duration::from_millis(time.as_ms()).as_secs_f64() * 1_000.0
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
@@ -90,7 +93,7 @@ fn resident_kib(pid: u32) -> u64 {
 
 fn print_samples(name: &str, samples: &mut [f64]) {
     samples.sort_by(f64::total_cmp);
-    let at = |share: f64| samples[((samples.len() - 1) as f64 * share).round() as usize];
+    let at = |percent: usize| samples[(samples.len() - 1) * percent / 100];
     let all: Vec<String> = samples.iter().map(|sample| format!("{sample:.2}")).collect();
-    println!("{name} p50 {:.2} p90 {:.2} max {:.2} of {}: {}", at(0.5), at(0.9), at(1.0), samples.len(), all.join(" "));
+    println!("{name} p50 {:.2} p90 {:.2} max {:.2} of {}: {}", at(50), at(90), at(100), samples.len(), all.join(" "));
 }

@@ -1,5 +1,8 @@
 //! The whole product as a newcomer meets it: real processes, real TLS, a real desktop with a real application, `curl`.
 
+#![cfg(target_os = "linux")]
+#![expect(clippy::expect_used, reason = "tests say what they expect")]
+
 #[path = "support/fleet.rs"]
 mod fleet;
 #[path = "support/xvfb.rs"]

@@ -24,14 +24,14 @@ margin = "500ms"
 offline_after = "6s"
 "#;
 
-pub struct Controller {
+pub(crate) struct Controller {
     process: Option<Child>,
     folder: TempDir,
     port: u16,
 }
 
 impl Controller {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = TempDir::new().expect("a folder for the test");
         fs::write(folder.path().join("config.toml"), SETTINGS).expect("the settings can be written");
         let mut controller = Self { process: None, folder, port: free_port() };
@@ -40,7 +40,7 @@ impl Controller {
     }
 
     /// After `kill`, on the same folder and port.
-    pub fn start_again(&mut self) {
+    pub(crate) fn start_again(&mut self) {
         let log = fs::File::options().create(true).append(true).open(self.folder.path().join("controller.log"));
         let log = log.expect("the log can be written");
         let process = Command::new(EXECUTABLE)
@@ -62,58 +62,58 @@ impl Controller {
     }
 
     /// Like a power cut: SIGKILL.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().expect("the controller was running");
             process.wait().expect("the controller can be waited for");
         }
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.process.as_ref().expect("the controller runs").id()
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("https://127.0.0.1:{}", self.port)
     }
 
-    pub fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
     /// One `curl` with the admin's token: status and JSON body. Status 0 where there was no answer.
-    pub fn call(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+    pub(crate) fn call(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
         let (status, text) = self.curl(method, path, body);
         (status, serde_json::from_str(&text).unwrap_or(Value::Null))
     }
 
-    pub fn get(&self, path: &str) -> Value {
+    pub(crate) fn get(&self, path: &str) -> Value {
         let (status, body) = self.call("GET", path, None);
         assert_eq!(status, 200, "GET {path}: {body:#}");
         body
     }
 
-    pub fn put(&self, path: &str, body: &Value) -> Value {
+    pub(crate) fn put(&self, path: &str, body: &Value) -> Value {
         let (status, answer) = self.call("PUT", path, Some(body));
         assert!((200..300).contains(&status), "PUT {path}: {status} {answer:#}");
         answer
     }
 
-    pub fn post(&self, path: &str, body: &Value) -> Value {
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Value {
         let (status, answer) = self.call("POST", path, Some(body));
         assert!((200..300).contains(&status), "POST {path}: {status} {answer:#}");
         answer
     }
 
     /// Waits until the job is in a state that satisfies `is`, and returns it.
-    pub fn job_when(&self, id: &str, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn job_when(&self, id: &str, what: &str, is: impl Fn(&Value) -> bool) -> Value {
         until_within(Duration::from_secs(60), &format!("{id}: {what}"), || {
             let (status, job) = self.call("GET", &format!("/v1/jobs/{id}"), None);
             (status == 200 && is(&job)).then_some(job)
         })
     }
 
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("controller.log")).unwrap_or_default()
     }
 
@@ -144,7 +144,7 @@ impl Drop for Controller {
     }
 }
 
-pub struct Agent {
+pub(crate) struct Agent {
     process: Option<Child>,
     command: AgentCommand,
     log: PathBuf,
@@ -160,7 +160,7 @@ struct AgentCommand {
 
 impl Agent {
     /// Joins, and comes back when the controller calls the machine idle.
-    pub fn join(controller: &Controller, desktop: &VirtualDesktop, name: &str) -> Self {
+    pub(crate) fn join(controller: &Controller, desktop: &VirtualDesktop, name: &str) -> Self {
         let data = TempDir::new().expect("a folder for the agent");
         let mut agent = Self {
             process: None,
@@ -181,7 +181,7 @@ impl Agent {
         agent
     }
 
-    pub fn start_again(&mut self) {
+    pub(crate) fn start_again(&mut self) {
         let log = fs::File::options().create(true).append(true).open(&self.log).expect("the log can be written");
         let process = Command::new(EXECUTABLE)
             .args(["--agent", "--controller", &self.command.controller_url, "--name", &self.command.name])
@@ -202,18 +202,18 @@ impl Agent {
         self.process = Some(process);
     }
 
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().expect("the agent was running");
             process.wait().expect("the agent can be waited for");
         }
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.process.as_ref().expect("the agent runs").id()
     }
 
-    pub fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.command.data.path().join("data")
     }
 }
@@ -230,7 +230,7 @@ impl Drop for Agent {
 }
 
 /// Of the executable under test.
-pub fn executable() -> &'static Path {
+pub(crate) fn executable() -> &'static Path {
     Path::new(EXECUTABLE)
 }
 

@@ -22,10 +22,8 @@ fn command_lines(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (index, part) in text.split("```").enumerate() {
         let is_block = index % 2 == 1;
-        let pieces: Vec<&str> = match is_block {
-            true => part.lines().collect(),
-            false => part.split('`').skip(1).step_by(2).collect(),
-        };
+        let pieces: Vec<&str> =
+            if is_block { part.lines().collect() } else { part.split('`').skip(1).step_by(2).collect() };
         for piece in pieces {
             let words: Vec<&str> = piece.split_whitespace().collect();
             let is_ours = |word: &&str| *word == "deskfleet" || word.ends_with("/deskfleet");

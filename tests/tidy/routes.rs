@@ -27,9 +27,10 @@ fn told(text: &str) -> BTreeSet<String> {
     for captures in row.captures_iter(text) {
         let (method, path) = (&captures[1], &captures[2]);
         let role = if path.starts_with("/agent/") { "" } else { &captures[3] };
-        match path.contains("{kind}") {
-            true => told.extend(KINDS.map(|kind| format!("{method} {} {role}", path.replace("{kind}", kind)))),
-            false => _ = told.insert(format!("{method} {path} {role}")),
+        if path.contains("{kind}") {
+            told.extend(KINDS.map(|kind| format!("{method} {} {role}", path.replace("{kind}", kind))));
+        } else {
+            told.insert(format!("{method} {path} {role}"));
         }
     }
     told
