@@ -219,7 +219,7 @@ impl Agent {
     async fn report(&self, offer: &Offer, number: u64, body: ReportBody) -> Result<Answer, ExecuteError> {
         let fence =
             Fence { job: offer.job, attempt: offer.attempt, epoch: offer.epoch, incarnation: self.incarnation, number };
-        let report = Report { certificate: self.certificate, fence, body };
+        let report = Report { certificate: self.certificate, fence, readiness: BTreeMap::new(), body };
         match self.handle.execute(Command::Report(report)).await? {
             Reply::Report(reply) => Ok(reply.answer),
             other => panic!("{other:?}"),

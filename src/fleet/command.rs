@@ -220,6 +220,8 @@ pub struct Report {
     /// The one the agent authenticated with. It says which machine this is.
     pub certificate: Digest,
     pub fence: Fence,
+    /// What the agent saw of its apps; empty: as before. Behind the fence, like all of the report.
+    pub readiness: BTreeMap<Name, ReadinessReport>,
     pub body: ReportBody,
 }
 

@@ -13,7 +13,7 @@ use crate::{
         event::Fact,
         lease::LeaseState,
         limits::Checks,
-        machine::{Machine, Readiness, ReadinessReport},
+        machine::{Machine, Readiness, ReadinessReport, Session},
         refusal::Refusal,
         reply::{Assignment, PollReply, Reply},
     },
@@ -51,13 +51,17 @@ pub(super) fn poll(draft: &mut Draft<'_>, command: &Poll) -> Answer {
 
 fn check(draft: &Draft<'_>, command: &Poll) -> Result<(), Refusal> {
     let mut checks = Checks::new(&draft.fleet.settings, "");
-    checks.count("/readiness", command.readiness.len());
-    for (app, readiness) in &command.readiness {
+    check_readiness(&mut checks, &command.readiness);
+    if checks.faults.is_empty() { Ok(()) } else { Err(Refusal::Invalid { faults: checks.faults }) }
+}
+
+pub(super) fn check_readiness(checks: &mut Checks<'_>, readiness: &BTreeMap<Name, ReadinessReport>) {
+    checks.count("/readiness", readiness.len());
+    for (app, readiness) in readiness {
         for text in [&readiness.screen, &readiness.reason].into_iter().flatten() {
             checks.text(&format!("/readiness/{app}"), text);
         }
     }
-    if checks.faults.is_empty() { Ok(()) } else { Err(Refusal::Invalid { faults: checks.faults }) }
 }
 
 fn skew_ms(now: Now, wall: Timestamp) -> Option<i64> {
@@ -102,9 +106,17 @@ fn update(draft: &mut Draft<'_>, machine: &Machine, command: &Poll) {
     if let Some(facts) = command.facts.as_ref().filter(|facts| **facts != machine.facts) {
         draft.push(Fact::MachineFactsChanged { machine: machine.id, facts: facts.clone() });
     }
-    let readiness = merge(draft.now.wall, &machine.readiness, &command.readiness);
-    if readiness != machine.readiness || command.session != machine.session {
-        let session = command.session;
+    update_readiness(draft, machine, &command.readiness, command.session);
+}
+
+pub(super) fn update_readiness(
+    draft: &mut Draft<'_>,
+    machine: &Machine,
+    reports: &BTreeMap<Name, ReadinessReport>,
+    session: Session,
+) {
+    let readiness = merge(draft.now.wall, &machine.readiness, reports);
+    if readiness != machine.readiness || session != machine.session {
         draft.push(Fact::MachineReadinessChanged { machine: machine.id, readiness, session });
     }
 }

@@ -1,9 +1,11 @@
 //! What an agent reports of its attempt, past the fence.
 
+use std::collections::BTreeMap;
+
 use super::{
     Answer as Decided,
     ended::{self, Ended},
-    poll::authenticated,
+    poll::{authenticated, check_readiness, update_readiness},
 };
 use crate::{
     fleet::{
@@ -14,12 +16,12 @@ use crate::{
         job::{Job, Phase, Run},
         lease::{Answer, Fence, Lease, LeaseState, RevokeWhy},
         limits::Checks,
-        machine::Machine,
+        machine::{Machine, ReadinessReport},
         refusal::Refusal,
         reply::{Reply, ReportReply},
         rows::Found,
     },
-    ids::Json,
+    ids::{Json, Name},
     time::duration_ms,
 };
 
@@ -35,8 +37,8 @@ struct Live<'a> {
 
 pub(super) fn report(draft: &mut Draft<'_>, command: Report, found: &Found) -> Decided {
     let machine = authenticated(draft, &command.certificate)?;
-    let Report { fence, body, .. } = command;
-    check(draft, &body)?;
+    let Report { fence, readiness, body, .. } = command;
+    check(draft, &body, &readiness)?;
     if let Some(ended) = &machine.ended_lease
         && (ended.epoch, ended.attempt, ended.incarnation, ended.number)
             == (fence.epoch, fence.attempt, fence.incarnation, fence.number)
@@ -61,6 +63,10 @@ pub(super) fn report(draft: &mut Draft<'_>, command: Report, found: &Found) -> D
     if fence.number != expected {
         return Err(Refusal::WrongNumber { got: fence.number, expected });
     }
+    if !readiness.is_empty() {
+        // Before the rest, so that what is placed next knows it.
+        update_readiness(draft, machine, &readiness, machine.session);
+    }
     let answer = match body {
         ReportBody::Accept => accept(draft, live)?,
         ReportBody::Ready => ready(draft, live)?,
@@ -80,9 +86,10 @@ fn reply(machine: &Machine, answer: Answer, repeated: bool) -> Reply {
     Reply::Report(Box::new(ReportReply { machine: machine.id, answer, repeated, next: None }))
 }
 
-fn check(draft: &Draft<'_>, body: &ReportBody) -> Result<(), Refusal> {
+fn check(draft: &Draft<'_>, body: &ReportBody, readiness: &BTreeMap<Name, ReadinessReport>) -> Result<(), Refusal> {
     let settings = &draft.fleet.settings;
     let mut checks = Checks::new(settings, "");
+    check_readiness(&mut checks, readiness);
     match body {
         ReportBody::Decline { reason, artifacts } => {
             checks.text("/reason", reason);

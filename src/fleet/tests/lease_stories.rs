@@ -1,9 +1,12 @@
 //! The lease of a machine: one story for each row of the table, and the fence.
 
+use std::collections::BTreeMap;
+
 use super::world::*;
 use crate::{
     fleet::{
-        Category, Command, End, LeaseState, ModeName, Outcome, Progress, Refusal, ReportBody, RevokeWhy, StateName,
+        CancelJob, Category, Command, End, LeaseState, ModeName, Outcome, Progress, ReadinessState, Refusal, Report,
+        ReportBody, RevokeWhy, StateName,
         document::DocumentSpec,
         lease::{Answer, Lease},
         reply::Assignment,
@@ -162,6 +165,30 @@ fn a_late_report_is_refused_and_kept_as_evidence() {
 }
 
 #[test]
+fn what_a_report_says_of_readiness_counts_behind_the_fence_only() {
+    let (mut world, agents) = World::with_machines(1);
+    let mut agent = agents[0].clone();
+    let readiness = |state| BTreeMap::from([(name("clinic"), ready(state))]);
+    let first = world.submit(request("enter"));
+    let offer = world.accept(&agent);
+    let seen = Report { readiness: readiness(ReadinessState::Ready), ..report(&agent, &offer, 2, ReportBody::Ready) };
+    world.execute(Command::Report(seen)).unwrap();
+    assert_eq!(world.machine(&agent).readiness[&name("clinic")].state, ReadinessState::Ready);
+
+    let earlier = agent.clone();
+    world.start_agent(&mut agent);
+    world.execute(Command::CancelJob(CancelJob { job: first, by: person() })).unwrap();
+    let second = world.submit(request("enter"));
+    world.start(&agent);
+    let before = world.machine(&agent).clone();
+    let body = ReportBody::Complete { progress: Progress::default(), end: End::Cancelled };
+    let stale = Report { readiness: readiness(ReadinessState::NotReady), ..report(&earlier, &offer, 3, body) };
+    lost(&world.execute(Command::Report(stale)).unwrap_err());
+    assert_eq!(*world.machine(&agent), before, "an earlier start of the agent changes nothing of the later one");
+    assert_eq!(world.state(second), StateName::Running);
+}
+
+#[test]
 fn evidence_of_a_settled_job_is_kept_too_but_not_from_another_machine() {
     let (mut world, agents) = World::with_machines(2);
     let job = world.submit(crate::fleet::JobRequest { machine: Some(agents[0].name.clone()), ..request("enter") });
@@ -284,7 +311,7 @@ fn an_agent_that_does_not_stop_loses_its_lease_however_often_it_renews() {
     let (mut world, agents) = World::with_machines(1);
     let job = world.submit(request("enter"));
     let offer = world.start(&agents[0]);
-    world.execute(Command::CancelJob(crate::fleet::CancelJob { job, by: person() })).unwrap();
+    world.execute(Command::CancelJob(CancelJob { job, by: person() })).unwrap();
     let mut waited = 0;
     while let Ok(reply) = world.renew(&agents[0], &offer) {
         let Answer::Stop { ttl_ms, .. } = reply.answer else { panic!("{reply:?}") };

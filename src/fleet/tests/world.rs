@@ -414,7 +414,7 @@ impl World {
 pub(super) fn report(agent: &Agent, offer: &Offer, number: u64, body: ReportBody) -> Report {
     let fence =
         Fence { job: offer.job, attempt: offer.attempt, epoch: offer.epoch, incarnation: agent.incarnation, number };
-    Report { certificate: agent.certificate, fence, body }
+    Report { certificate: agent.certificate, fence, readiness: BTreeMap::new(), body }
 }
 
 pub(super) fn ready(state: ReadinessState) -> ReadinessReport {

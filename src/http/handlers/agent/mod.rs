@@ -12,9 +12,8 @@ pub(crate) use report::report;
 pub(crate) use upload::{fetch, put_blob, put_screenshot};
 
 use crate::{
-    fleet::{Poll, Session},
+    fleet::Session,
     http::{access::CallerMachine, app::App, problem::ApiResult},
-    ids::Incarnation,
 };
 
 /// Certificates of machines are renewed with the digest the connection showed.
@@ -30,17 +29,4 @@ pub(super) async fn session(app: &App, machine: &CallerMachine) -> ApiResult<Ses
     }
     let remembered = app.handle().look(move |fleet, _| fleet.machine(id).map(|row| row.session)).await?;
     Ok(remembered.unwrap_or_default())
-}
-
-/// A heartbeat that says nothing new yet.
-pub(super) async fn heartbeat(app: &App, machine: &CallerMachine, incarnation: Incarnation) -> ApiResult<Poll> {
-    Ok(Poll {
-        certificate: certificate(machine),
-        incarnation,
-        facts: None,
-        readiness: std::collections::BTreeMap::new(),
-        session: session(app, machine).await?,
-        held: None,
-        wall: None,
-    })
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use axum::{extract::State, response::Response};
 
-use super::{certificate, heartbeat, offer};
+use super::{certificate, offer};
 use crate::{
-    fleet::{Answer, Artifact, Command, DocumentKind, End, Fence, Poll, Progress, Reply, ReportBody},
+    fleet::{Answer, Artifact, Command, DocumentKind, End, Fence, Progress, Reply, ReportBody},
     http::{
         access::CallerMachine,
         app::App,
@@ -15,10 +15,9 @@ use crate::{
         problem::ApiResult,
         request::JsonBody,
     },
-    ids::{Json, Name},
+    ids::Json,
     wire::{
         agent::{self as wire, AttemptResult, ReportAnswer},
-        machine::Readiness,
         step::{ArtifactRef, StepReport, StepState},
     },
 };
@@ -30,10 +29,11 @@ pub(crate) async fn report(
 ) -> ApiResult<Response> {
     let wire::Report { job, attempt, epoch, incarnation, number, body } = report;
     let fence = Fence { job, attempt, epoch, incarnation, number };
+    let mut readiness = BTreeMap::new();
     let body = match body {
         wire::ReportBody::Accept => ReportBody::Accept,
-        wire::ReportBody::Ready { readiness } => {
-            tell_readiness(&app, &machine, fence, readiness).await?;
+        wire::ReportBody::Ready { readiness: seen } => {
+            readiness = seen;
             ReportBody::Ready
         }
         wire::ReportBody::Decline { reason, artifacts } => {
@@ -42,11 +42,12 @@ pub(crate) async fn report(
         wire::ReportBody::Renew => ReportBody::Renew,
         wire::ReportBody::Steps { steps } => ReportBody::Steps(progress(&app, fence, &steps, &[], false).await?),
         wire::ReportBody::Complete(completion) => {
-            tell_readiness(&app, &machine, fence, completion.readiness).await?;
+            readiness = completion.readiness;
             complete(&app, fence, completion.result, &completion.steps).await?
         }
     };
-    let command = Command::Report(crate::fleet::Report { certificate: certificate(&machine), fence, body });
+    let readiness = convert::readiness_report(readiness);
+    let command = Command::Report(crate::fleet::Report { certificate: certificate(&machine), fence, readiness, body });
     let reply = app.handle().execute(command).await?;
     let Reply::Report(reply) = reply else { return Err(unexpected(&reply)) };
     let (ttl_ms, revoke) = match reply.answer {
@@ -74,25 +75,6 @@ async fn complete(app: &App, fence: Fence, result: AttemptResult, steps: &[StepR
         AttemptResult::Cancelled => End::Cancelled,
     };
     Ok(ReportBody::Complete { progress, end })
-}
-
-/// Readiness comes with polls; what a report says of it is told like one, before it, so that what is placed next knows it.
-async fn tell_readiness(
-    app: &App,
-    machine: &CallerMachine,
-    fence: Fence,
-    readiness: BTreeMap<Name, Readiness>,
-) -> ApiResult<()> {
-    if readiness.is_empty() {
-        return Ok(());
-    }
-    let poll = Poll {
-        readiness: convert::readiness_report(readiness),
-        held: Some((fence.attempt, fence.epoch)),
-        ..heartbeat(app, machine, fence.incarnation).await?
-    };
-    app.handle().execute(Command::Poll(poll)).await?;
-    Ok(())
 }
 
 /// What the steps say, and how far the attempt is by them: counted in steps of the workflow itself, inner ones within theirs.
