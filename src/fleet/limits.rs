@@ -3,6 +3,8 @@
 use super::{document::Labels, refusal::Fault, settings::Settings};
 
 pub(super) const PRIORITY_MAX: i32 = 100;
+/// With room for what systems and programs add to a name.
+const FILE_NAME_CHARS: usize = 200;
 
 /// Collects everything wrong with a request, not only the first thing.
 pub(super) struct Checks<'a> {
@@ -40,6 +42,18 @@ impl<'a> Checks<'a> {
         let max = self.settings.max_entries;
         if count > max {
             self.fault(pointer, format!("has {count} entries, at most {max} are allowed: leave some out"));
+        }
+    }
+
+    /// Files lie beside each other in one folder, on any system: names that could mean another place, or the same one twice,
+    /// are none.
+    pub(super) fn file_name(&mut self, pointer: &str, name: &str) {
+        let strange = |c: char| c.is_control() || "/\\:*?\"<>|".contains(c);
+        let plain = !name.contains(strange) && !name.trim_matches(['.', ' ']).is_empty();
+        if !plain || name.chars().count() > FILE_NAME_CHARS {
+            let at = format!("{pointer}/{}", escape(name));
+            let detail = format!("a file has a name of 1 to {FILE_NAME_CHARS} characters, without / \\ : * ? \" < > |");
+            self.fault(&at, detail);
         }
     }
 

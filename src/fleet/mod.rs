@@ -50,7 +50,7 @@ pub use command::{
     Report, ReportBody, ResumeDocument, ResumeFleet, RetryJob, RevokeJoinToken, RevokeToken, SetMode, SubmitBatch,
     SubmitJob,
 };
-pub use decide::{decide, needs};
+pub use decide::{decide, faults_of, needs};
 pub use document::{
     AppSpec, DEFAULT_POOL, DocumentHead, DocumentKind, DocumentSpec, DocumentVersion, Labels, Pause, PoolSpec,
     RetryPolicy, WorkflowSpec,

@@ -41,7 +41,7 @@ async fn a_batch_is_taken_whole_or_not_at_all() {
         "mrn": "0004" }, "machine": "vm-99" }]);
     let problem = admin.post("/v1/batches").json(&json!({ "items": items })).send().await.problem(422, "invalid");
     let pointers = Answer::pointers(&problem);
-    assert_eq!(pointers, ["/items/1/input/mrn", "/items/2/workflow"], "{problem}");
+    assert_eq!(pointers, ["/items/1/input/mrn", "/items/2/workflow", "/items/3/machine"], "{problem}");
     let items = json!([job("0001"), { "workflow": "register", "input": { "mrn": "0004" }, "machine": "vm-99" }]);
     let problem = admin.post("/v1/batches").json(&json!({ "items": items })).send().await.problem(422, "invalid");
     assert_eq!(Answer::pointers(&problem), ["/items/1/machine"], "{problem}");

@@ -33,13 +33,30 @@ async fn all_faults_of_a_request_are_told_at_once() {
     let wrong = json!({
         "workflow": "register", "input": { "mrn": "12", "copies": 0, "extra": true }, "run_at": "tomorrow",
         "deadline": "1x", "notify": [{ "url": "https://example.org" }],
-        "files": { "a.pdf": "0".repeat(64) }
+        "files": { "a.pdf": "0".repeat(64), "../b.pdf": "0".repeat(64) },
+        "machine": "nowhere", "pool": "nothing", "priority": 101
     });
     let problem = admin.post("/v1/jobs").json(&wrong).send().await.problem(422, "invalid");
     let mut pointers = Answer::pointers(&problem);
     pointers.sort_unstable();
-    let expected = ["/deadline", "/files/a.pdf", "/input", "/input/copies", "/input/mrn", "/notify", "/run_at"];
+    let expected = [
+        "/deadline",
+        "/files/..~1b.pdf",
+        "/files/..~1b.pdf",
+        "/files/a.pdf",
+        "/input",
+        "/input/copies",
+        "/input/mrn",
+        "/machine",
+        "/notify",
+        "/pool",
+        "/priority",
+        "/run_at",
+    ];
     assert_eq!(pointers, expected, "{problem}");
+    let item = json!({ "items": [wrong] });
+    let of_batch = admin.post("/v1/batches").json(&item).send().await.problem(422, "invalid");
+    assert_eq!(Answer::pointers(&of_batch).len(), expected.len(), "{of_batch}");
 
     let broken = admin.post("/v1/jobs").body("application/json", "{\n \"workflow\": ]").send().await;
     assert_eq!(broken.problem(422, "invalid")["errors"][0]["line"], 2);

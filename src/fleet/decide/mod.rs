@@ -15,6 +15,7 @@ mod tick;
 mod token;
 
 pub use needs::needs;
+pub use submit::faults_of;
 
 use super::{
     Decision, command::Command, draft::Draft, refusal::Refusal, reply::Reply, rows::Found, state::Fleet,

@@ -16,9 +16,11 @@ use crate::{
         refusal::{Fault, Refusal},
         reply::{BatchReply, JobDid, JobReply, Reply},
         rows::Found,
+        state::Fleet,
         token::Principal,
     },
     ids::{BatchId, JobId, Name},
+    time::Now,
 };
 
 /// The team of what the controller itself submits.
@@ -195,6 +197,20 @@ fn pin(
     })
 }
 
+/// What the fleet alone would find wrong with a request now, for telling it together with what others find. Submitting checks
+/// again.
+pub fn faults_of(fleet: &Fleet, now: Now, request: &JobRequest, prefix: &str) -> Vec<Fault> {
+    let draft = Draft::new(fleet, now, Principal::System);
+    let mut checks = Checks::new(&fleet.settings, prefix);
+    check_request(&draft, request, &mut checks);
+    let workflow = fleet.document(DocumentKind::Workflow, &request.workflow).and_then(|head| match &head.spec {
+        DocumentSpec::Workflow(spec) => Some(spec),
+        DocumentSpec::App(_) | DocumentSpec::Pool(_) => None,
+    });
+    find_place(&draft, request, workflow, &mut checks);
+    checks.faults
+}
+
 fn find_workflow<'a>(
     draft: &Draft<'a>,
     request: &JobRequest,
@@ -221,6 +237,7 @@ fn check_request(draft: &Draft<'_>, request: &JobRequest, checks: &mut Checks<'_
     checks.labels("/labels", &request.labels);
     checks.labels("/require", &request.require);
     checks.count("/files", request.files.len());
+    request.files.keys().for_each(|file| checks.file_name("/files", file));
     if request.priority.abs() > PRIORITY_MAX {
         checks.fault("/priority", format!("is outside -{PRIORITY_MAX} to {PRIORITY_MAX}"));
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    fleet::{DocumentKind, JobRequest},
+    fleet::{self, DocumentKind, JobRequest},
     http::{
         app::App,
         documents::Entry,
@@ -32,6 +32,8 @@ pub(crate) async fn checked(app: &App, request: wire::job::JobRequest) -> ApiRes
     let mut faults = Vec::new();
     let checked =
         Check { app, workflows: &workflows, missing: &missing, prefix: String::new() }.job(request, &mut faults);
+    let numbered = checked.iter().map(|job| (String::new(), job));
+    add_what_the_fleet_finds(app, &mut faults, numbered).await?;
     finish(faults, checked)
 }
 
@@ -43,13 +45,35 @@ pub(crate) async fn checked_all(app: &App, requests: Vec<wire::job::JobRequest>)
     let mut checked = Vec::with_capacity(requests.len());
     for (index, request) in requests.into_iter().enumerate() {
         let prefix = format!("/items/{index}");
-        checked.extend(Check { app, workflows: &workflows, missing: &missing, prefix }.job(request, &mut faults));
+        let check = Check { app, workflows: &workflows, missing: &missing, prefix };
+        let job = check.job(request, &mut faults);
+        checked.extend(job.map(|job| (check.prefix, job)));
         if faults.len() >= MAX_FAULTS {
             faults.push(fault("", "there are more faults; mend these first"));
             break;
         }
     }
-    finish(faults, Some(checked))
+    let numbered = checked.iter().map(|(prefix, job)| (prefix.clone(), job));
+    add_what_the_fleet_finds(app, &mut faults, numbered).await?;
+    finish(faults, Some(checked.into_iter().map(|(_, job)| job).collect()))
+}
+
+/// Where something is wrong already, what the fleet would refuse later is told too. Without a fault the fleet says it itself.
+async fn add_what_the_fleet_finds(
+    app: &App,
+    faults: &mut Vec<Fault>,
+    checked: impl Iterator<Item = (String, &JobRequest)>,
+) -> ApiResult<()> {
+    if faults.is_empty() || faults.len() >= MAX_FAULTS {
+        return Ok(());
+    }
+    let jobs: Vec<(String, JobRequest)> = checked.map(|(prefix, job)| (prefix, job.clone())).collect();
+    let look = app.handle().look(move |fleet, now| {
+        let found = jobs.iter().flat_map(|(prefix, job)| fleet::faults_of(fleet, now, job, prefix));
+        found.take(MAX_FAULTS).collect::<Vec<_>>()
+    });
+    faults.extend(look.await?.into_iter().map(|found| fault(found.pointer, found.detail)));
+    Ok(())
 }
 
 fn finish<T>(faults: Vec<Fault>, checked: Option<T>) -> ApiResult<T> {
