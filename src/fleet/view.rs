@@ -39,6 +39,7 @@ pub struct Summary {
 pub struct PoolSummary {
     pub queued: u64,
     pub running: u64,
+    pub oldest_queued: Option<Duration>,
     pub machines: BTreeMap<Status, u64>,
 }
 
@@ -46,6 +47,7 @@ pub struct PoolSummary {
 pub struct TeamSummary {
     pub queued: u64,
     pub running: u64,
+    pub oldest_queued: Option<Duration>,
 }
 
 impl Fleet {
@@ -87,7 +89,7 @@ impl Fleet {
             let pool = summary.pools.entry(machine.pool.clone()).or_insert_with(empty_pool);
             *pool.machines.entry(status).or_default() += 1;
         }
-        let mut oldest = None::<Timestamp>;
+        let now = self.steady(now).wall;
         for job in self.jobs.values() {
             *summary.jobs.entry(job.name_of_state()).or_default() += 1;
             let pool = match &job.spec.place {
@@ -98,11 +100,14 @@ impl Fleet {
             let team = summary.teams.entry(job.spec.team.clone()).or_default();
             match job.state {
                 JobState::Queued => {
+                    let waited = job.queued_at.map(|at| now.since(at));
+                    summary.oldest_queued = summary.oldest_queued.max(waited);
                     team.queued += 1;
+                    team.oldest_queued = team.oldest_queued.max(waited);
                     if let Some(pool) = pool {
                         pool.queued += 1;
+                        pool.oldest_queued = pool.oldest_queued.max(waited);
                     }
-                    oldest = [oldest, job.queued_at].into_iter().flatten().min();
                 }
                 JobState::Running(_) | JobState::Waiting(_) => {
                     team.running += 1;
@@ -113,7 +118,6 @@ impl Fleet {
                 _ => {}
             }
         }
-        summary.oldest_queued = oldest.map(|oldest| self.steady(now).wall.since(oldest));
         summary
     }
 

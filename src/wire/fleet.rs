@@ -12,7 +12,7 @@ use crate::ids::Name;
 pub struct FleetSummary {
     /// Null unless all new leases are stopped.
     pub paused: Option<String>,
-    /// Open jobs by state, and settled ones since the controller started.
+    /// Open jobs by state.
     pub jobs: BTreeMap<JobState, u64>,
     pub machines: BTreeMap<Status, u64>,
     pub oldest_queued_ms: Option<u64>,

@@ -143,5 +143,7 @@ fn the_summary_counts_what_is_open() {
     assert_eq!(summary.machines[&crate::fleet::Status::Busy], 2);
     assert_eq!(summary.oldest_queued, Some(seconds(7)));
     assert_eq!(summary.teams[&name("front-desk")].queued, 2);
+    assert_eq!(summary.teams[&name("front-desk")].oldest_queued, Some(seconds(7)));
     assert_eq!(summary.pools[&name("default")].running, 2);
+    assert_eq!(summary.pools[&name("default")].oldest_queued, Some(seconds(7)));
 }

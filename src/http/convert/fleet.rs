@@ -18,10 +18,13 @@ pub(crate) fn summary(summary: fleet::Summary, pause: Option<&fleet::Pause>) -> 
     let pool = |pool: fleet::PoolSummary| GroupSummary {
         jobs: jobs(pool.queued, pool.running),
         machines: machines(pool.machines),
-        oldest_queued_ms: None,
+        oldest_queued_ms: pool.oldest_queued.map(duration_ms),
     };
-    let team =
-        |team: fleet::TeamSummary| GroupSummary { jobs: jobs(team.queued, team.running), ..GroupSummary::default() };
+    let team = |team: fleet::TeamSummary| GroupSummary {
+        jobs: jobs(team.queued, team.running),
+        oldest_queued_ms: team.oldest_queued.map(duration_ms),
+        ..GroupSummary::default()
+    };
     FleetSummary {
         paused: pause.map(pause_reason),
         jobs: summary.jobs.into_iter().map(|(state, count)| (state.into(), count)).collect(),
