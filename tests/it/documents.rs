@@ -132,11 +132,15 @@ async fn a_paused_workflow_starts_nothing_new() {
     let admin = site.admin();
     let paused = admin.post("/v1/workflows/register/pause").json(&json!({ "reason": "audit" })).send().await.is(200);
     assert_eq!(paused.json()["paused"], "audit");
+    let seen_paused = admin.get("/v1/workflows/register").send().await.is(200).header("etag").to_owned();
     let job = admin.post("/v1/jobs").json(&crate::support::documents::job("0001")).send().await.is(201).json();
     assert_eq!(job["state"], "blocked");
     assert!(job["blocked_reason"].as_str().unwrap().contains("paused"), "{job}");
     let resumed = admin.post("/v1/workflows/register/resume").send().await.is(200).json();
     assert_eq!(resumed["paused"], Value::Null);
+    let again = admin.get("/v1/workflows/register").header("if-none-match", &seen_paused).send().await.is(200);
+    assert_eq!(again.json()["paused"], Value::Null, "who has seen it paused is shown it anew");
+    admin.get("/v1/workflows/register").header("if-none-match", again.header("etag")).send().await.is(304);
     let fleet = admin.post("/v1/fleet/pause").send().await.is(200).json();
     assert!(fleet["paused"].is_string());
     assert_eq!(admin.post("/v1/fleet/resume").send().await.is(200).json()["paused"], Value::Null);

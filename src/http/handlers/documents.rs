@@ -60,7 +60,7 @@ pub(crate) async fn put(
     let stored =
         Stored { kind: kind.as_str().to_owned(), name, version, unchanged, dry_run, changes: Vec::new(), warnings };
     let mut response = with_status(if unchanged { StatusCode::OK } else { StatusCode::CREATED }, stored);
-    send::set(&mut response, header::ETAG, &tag(version));
+    send::set(&mut response, header::ETAG, &tag(&reply.head));
     Ok(response)
 }
 
@@ -104,8 +104,13 @@ async fn body(app: &App, request: Request) -> ApiResult<bytes::Bytes> {
     BodyReader::new(&parts.headers, body, app.limits().body_bytes).whole().await
 }
 
-fn tag(version: u32) -> String {
-    format!("\"{version}\"")
+const PAUSED: &str = "-paused";
+
+/// Pausing changes what is shown and not the version: a paused document has another tag, so that who has seen it paused is
+/// shown it anew once it is resumed.
+fn tag(head: &DocumentHead) -> String {
+    let paused = if head.paused.is_some() { PAUSED } else { "" };
+    format!("\"{}{paused}\"", head.version)
 }
 
 /// `If-Match` names the version last seen, or `*` for any; `If-None-Match: *` that there must be none.
@@ -120,7 +125,8 @@ fn precondition(headers: &HeaderMap, head: Option<&DocumentHead>) -> ApiResult<P
             || ApiError::new(Code::PreconditionFailed, "there is no such document: leave If-Match out to make it");
         return head.map(|head| Some(head.version)).ok_or_else(missing);
     }
-    let version = text.trim_start_matches("W/").trim_matches('"').parse().ok().filter(|version| *version > 0);
+    let number = text.trim_start_matches("W/").trim_matches('"');
+    let version = number.strip_suffix(PAUSED).unwrap_or(number).parse().ok().filter(|version| *version > 0);
     version.map(Some).ok_or_else(|| {
         ApiError::new(Code::PreconditionFailed, "If-Match is not an ETag of this document: take the one its GET gave")
     })
@@ -134,8 +140,8 @@ fn changed(kind: DocumentKind, name: &Name, head: Option<&DocumentHead>) -> Stri
 pub(crate) async fn show(app: App, kind: DocumentKind, name: String, headers: HeaderMap) -> ApiResult<Response> {
     let head = find(&app, kind, &name).await?;
     let document = shown(&app, &head, head.version).await?;
-    let tag = tag(head.version);
-    // Pausing changes what is shown and not the version: a paused one is always shown anew.
+    let tag = tag(&head);
+    // The reason may change while it is paused: then it is always shown anew.
     let known = head.paused.is_none() && send::matches(&headers, header::IF_NONE_MATCH, &tag);
     let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { ok(document) };
     send::set(&mut response, header::ETAG, &tag);
