@@ -8,7 +8,7 @@ use std::{
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -29,7 +29,11 @@ const MAX_ID_CHARS: usize = 64;
 pub(crate) struct Counters(Mutex<BTreeMap<(String, String, u16), u64>>);
 
 impl Counters {
-    fn count(&self, method: &str, route: &str, status: u16) {
+    /// Anybody may invent methods: those not known here count as one, or the map would grow with them.
+    fn count(&self, method: &Method, route: &str, status: u16) {
+        let known =
+            [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+        let method = if known.contains(method) { method.as_str() } else { "other" };
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *counts.entry((method.to_owned(), route.to_owned(), status)).or_default() += 1;
     }
@@ -59,7 +63,7 @@ pub(super) async fn observe(State(app): State<App>, request: Request, next: Next
 
     let status = response.status();
     let elapsed_ms = duration_ms(app.clock().now().mono.since(started));
-    app.counters().count(method.as_str(), route.as_deref().unwrap_or("none"), status.as_u16());
+    app.counters().count(&method, route.as_deref().unwrap_or("none"), status.as_u16());
     let peer = peer.map(|address| address.to_string()).unwrap_or_default();
     let status = status.as_u16();
     if status >= 500 && status != 503 {
@@ -114,6 +118,17 @@ fn request_id(given: Option<&HeaderValue>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn methods_somebody_made_up_count_as_one() {
+        let counters = Counters::default();
+        for method in ["BREW", "WHEN"] {
+            counters.count(&Method::from_bytes(method.as_bytes()).unwrap(), "none", 404);
+        }
+        counters.count(&Method::GET, "/healthz", 200);
+        let counts: Vec<_> = counters.read().into_iter().map(|((method, ..), count)| (method, count)).collect();
+        assert_eq!(counts, [("GET".to_owned(), 1), ("other".to_owned(), 2)]);
+    }
 
     #[test]
     fn a_request_keeps_the_id_its_client_gave_it_if_it_is_fit() {
