@@ -217,8 +217,11 @@ async fn admin_token(dir: &Path, handle: &Handle) -> Result<(), ServeError> {
         expires_at: None,
         by: Principal::System,
     };
+    // The file goes first: a crash in between leaves one that opens nothing, and the next start makes another. The other way
+    // round there would be an administrator whose token nobody has.
+    write(&path, &secret.reveal())?;
     handle.execute(Command::CreateToken(command)).await?;
-    write(&path, &secret.reveal())
+    Ok(())
 }
 
 /// Renewed at each start; the one before is void.
