@@ -20,6 +20,7 @@ const CACHE_BYTES: usize = 64 << 20;
 pub type Opener = Box<dyn Fn(&Path) -> Result<Database, DatabaseError> + Send + Sync>;
 
 pub fn open_file(path: &Path) -> Result<Database, DatabaseError> {
+    make_private(path).map_err(redb::StorageError::Io)?;
     redb::Builder::new()
         .set_cache_size(CACHE_BYTES)
         .set_repair_callback(|repair| {
@@ -27,6 +28,18 @@ pub fn open_file(path: &Path) -> Result<Database, DatabaseError> {
             tracing::info!(percent, "repairing the database: the controller did not end in good order");
         })
         .create(path)
+}
+
+/// An empty file becomes a new database. There are inputs of jobs in it: the directory may be readable to others, it is not.
+#[cfg(unix)]
+fn make_private(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    File::options().create(true).truncate(false).write(true).mode(0o600).open(path).map(drop)
+}
+
+#[cfg(not(unix))]
+fn make_private(_path: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// Held as long as the store is open; the system gives it up with the process, however that ends.

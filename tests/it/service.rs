@@ -53,7 +53,7 @@ async fn the_first_start_leaves_private_files_and_the_next_keeps_what_must_stay(
     assert_eq!((whoami["name"].as_str(), whoami["role"].as_str()), (Some("admin"), Some("admin")));
     let before = ["ca.pem", "admin.token", "join.token", "server.pem"].map(|name| site.file(name));
     #[cfg(unix)]
-    for name in ["ca.pem", "ca.key", "server.key", "admin.token", "join.token"] {
+    for name in ["ca.pem", "ca.key", "server.key", "admin.token", "join.token", "deskfleet.redb"] {
         use std::os::unix::fs::PermissionsExt as _;
         let mode = std::fs::metadata(site.path().join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
