@@ -29,16 +29,16 @@ pub(crate) async fn store(
 ) -> ApiResult<Response> {
     let digest = parse(&digest)?;
     let known = app.handle().blob_size(digest).await?;
-    let blob = receive(&app, digest, request).await?;
+    let blob = receive(&app, Some(digest), request).await?;
     let status = if known.is_some() { StatusCode::OK } else { StatusCode::CREATED };
     Ok(with_status(status, Blob { sha256: blob.digest, bytes: blob.bytes }))
 }
 
-/// Streams the body into the store.
-pub(crate) async fn receive(app: &App, digest: Digest, request: Request) -> ApiResult<controller::Blob> {
+/// Streams the body into the store. With `expected`, other content is refused.
+pub(crate) async fn receive(app: &App, expected: Option<Digest>, request: Request) -> ApiResult<controller::Blob> {
     let (parts, body) = request.into_parts();
     let mut reader = BodyReader::new(&parts.headers, body, app.limits().blob_bytes);
-    let mut upload = app.handle().begin_upload(Some(digest)).await?;
+    let mut upload = app.handle().begin_upload(expected).await?;
     while let Some(piece) = reader.next().await? {
         upload = upload.write(piece).await?;
     }

@@ -13,7 +13,7 @@ use crate::{
         app::App,
         handlers::{blobs, ok},
         problem::{ApiError, ApiResult, Code},
-        request::{BodyReader, PathPart, Query, content_type},
+        request::{PathPart, Query, content_type},
     },
     ids::{AttemptId, Epoch, JobId},
     wire::{
@@ -36,7 +36,7 @@ pub(crate) async fn put_blob(
     let digest = blobs::parse(&digest)?;
     let lease = Lease::of(request.headers())?;
     lease.check(&app, &machine).await?;
-    let blob = blobs::receive(&app, digest, request).await?;
+    let blob = blobs::receive(&app, Some(digest), request).await?;
     Ok(ok(Blob { sha256: blob.digest, bytes: blob.bytes }))
 }
 
@@ -58,13 +58,11 @@ pub(crate) async fn put_screenshot(
 ) -> ApiResult<Response> {
     let asked = query.text("request").map(str::to_owned);
     query.finish()?;
-    let (parts, body) = request.into_parts();
-    let content_type = content_type(&parts.headers).filter(|kind| PICTURES.contains(&kind.as_str()));
+    let content_type = content_type(request.headers()).filter(|kind| PICTURES.contains(&kind.as_str()));
     let content_type = content_type.ok_or_else(|| {
         ApiError::new(Code::UnsupportedMediaType, format!("a picture is one of {}", PICTURES.join(", ")))
     })?;
-    let bytes = BodyReader::new(&parts.headers, body, app.limits().blob_bytes).whole().await?;
-    let blob = app.handle().store_blob(bytes, None).await?;
+    let blob = blobs::receive(&app, None, request).await?;
     let frame = Frame { digest: blob.digest, bytes: blob.bytes, content_type, at: app.clock().now().wall };
     app.handle().frame_arrived(machine.0.id, asked, frame).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
