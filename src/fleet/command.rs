@@ -21,6 +21,7 @@ pub enum Command {
     CancelJob(CancelJob),
     CancelBatch(CancelBatch),
     RetryJob(RetryJob),
+    Replay(Replay),
     PutDocument(PutDocument),
     DeleteDocument(DeleteDocument),
     PauseDocument(PauseDocument),
@@ -105,6 +106,14 @@ pub struct RetryJob {
     /// A note; it lifts the refusal of jobs that may have had an effect.
     pub force: Option<String>,
     pub idempotency: Option<Idempotency>,
+    pub by: Principal,
+}
+
+/// What this request made when it came before; `not_found` where it did not. For requests that would be refused today before the
+/// fleet is asked: documents may have changed since.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replay {
+    pub idempotency: Idempotency,
     pub by: Principal,
 }
 

@@ -47,8 +47,8 @@ pub use batch::{Batch, Counts};
 pub use command::{
     CancelBatch, CancelJob, Command, CreateJoinToken, CreateToken, DeleteDocument, End, Idempotency, JobRequest,
     JoinMachine, PatchMachine, PauseDocument, PauseFleet, Poll, Progress, PutDocument, RemoveMachine, RenewCertificate,
-    Report, ReportBody, ResumeDocument, ResumeFleet, RetryJob, RevokeJoinToken, RevokeToken, SetMode, SubmitBatch,
-    SubmitJob,
+    Replay, Report, ReportBody, ResumeDocument, ResumeFleet, RetryJob, RevokeJoinToken, RevokeToken, SetMode,
+    SubmitBatch, SubmitJob,
 };
 pub use decide::{decide, faults_of, needs};
 pub use document::{

@@ -68,6 +68,14 @@ async fn a_key_sent_again_brings_the_first_answer_again() {
     let keyed = json!({ "workflow": "register", "input": { "mrn": "0003" }, "key": "mrn-0003" });
     admin.post("/v1/jobs").json(&keyed).send().await.is(201);
     admin.post("/v1/jobs").json(&keyed).send().await.problem(409, "duplicate_key");
+
+    let mut stricter = documents::register();
+    stricter["input"]["properties"]["mrn"]["pattern"] = json!("^9[0-9]{3}$");
+    admin.put("/v1/workflows/register").json(&stricter).send().await.is(201);
+    let still = submit(&job("0001"), "k1").send().await.is(200);
+    assert_eq!(still.json()["id"], first["id"], "also where it would be refused today");
+    submit(&job("0001"), "k2").send().await.problem(422, "invalid");
+    submit(&job("0002"), "k1").send().await.problem(409, "idempotency_mismatch");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,10 +1,10 @@
 //! The same request twice: the first answer again, or a refusal where it is not the same.
 
-use super::needs::key_of;
+use super::{Answer, needs::key_of};
 use crate::{
     fleet::{
         batch::Batch,
-        command::Idempotency,
+        command::{Idempotency, Replay},
         dirty::Remembered,
         draft::Draft,
         index::idempotency_id,
@@ -47,6 +47,13 @@ pub(super) fn replay(
         }
     };
     Ok(Err(reply))
+}
+
+pub(super) fn again(draft: &Draft<'_>, command: &Replay, found: &Found) -> Answer {
+    match replay(draft, Some(&command.idempotency), &command.by, found)? {
+        Err(reply) => Ok(reply),
+        Ok(_) => Err(Refusal::not_found("request with the Idempotency-Key", &command.idempotency.key)),
+    }
 }
 
 fn remembered(draft: &Draft<'_>, key: &IdempotencyKey, found: &Found) -> Option<Remembered> {

@@ -31,6 +31,7 @@ pub fn needs(fleet: &Fleet, command: &Command) -> Vec<Need> {
             idempotency(&mut needs, command.idempotency.as_ref(), &command.by);
             job(fleet, &mut needs, command.job);
         }
+        Command::Replay(command) => idempotency(&mut needs, Some(&command.idempotency), &command.by),
         Command::CancelBatch(command) => batch(fleet, &mut needs, command.batch),
         // A late report is kept with the attempt it belongs to.
         Command::Report(command) => job(fleet, &mut needs, command.fence.job),

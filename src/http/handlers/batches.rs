@@ -37,10 +37,15 @@ pub(crate) async fn create(
     batch.stop_after_failures = batch.stop_after_failures.or(stop_after_failures);
     let idempotency = submit::idempotency(&headers, "POST /v1/batches".to_owned(), &batch)?;
     let BatchRequest { items, max_running, stop_after_failures } = batch;
-    let items = check::checked_all(&app, items).await?;
-    let by = caller.principal();
-    let command = SubmitBatch { items, max_running, stop_after_failures, idempotency, by };
-    let reply = reply(app.handle().execute(Command::SubmitBatch(command)).await?)?;
+    let made = match check::checked_all(&app, items).await {
+        Ok(items) => {
+            let by = caller.principal();
+            let command = SubmitBatch { items, max_running, stop_after_failures, idempotency, by };
+            app.handle().execute(Command::SubmitBatch(command)).await?
+        }
+        Err(refused) => submit::replayed(&app, &caller, idempotency, refused).await?,
+    };
+    let reply = reply(made)?;
     let mut row = reply.batch;
     if !wait.is_zero() {
         row = app.handle().wait_batch(row.id, wait).await?.unwrap_or(row);

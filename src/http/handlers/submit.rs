@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use super::{multipart, show, unexpected, with_status};
 use crate::{
-    controller::JobView,
-    fleet::{Command, Idempotency, JobDid, Reply, SubmitJob},
+    controller::{ExecuteError, JobView},
+    fleet::{Command, Idempotency, JobDid, Refusal, Replay, Reply, SubmitJob},
     http::{
         access::CallerToken,
         app::App,
@@ -39,9 +39,29 @@ pub(crate) async fn submit(
     let headers = request.headers().clone();
     let job = read(&app, request).await?;
     let idempotency = idempotency(&headers, "POST /v1/jobs".to_owned(), &job)?;
-    let request = submit::checked(&app, job).await?;
-    let command = Command::SubmitJob(SubmitJob { request, idempotency, by: caller.principal() });
-    answer(&app, app.handle().execute(command).await?, wait).await
+    let reply = match submit::checked(&app, job).await {
+        Ok(request) => {
+            let command = SubmitJob { request, idempotency, by: caller.principal() };
+            app.handle().execute(Command::SubmitJob(command)).await?
+        }
+        Err(refused) => replayed(&app, &caller, idempotency, refused).await?,
+    };
+    answer(&app, reply, wait).await
+}
+
+/// A request that came before is answered as then, also where documents have changed so that it would be refused today.
+pub(crate) async fn replayed(
+    app: &App,
+    caller: &CallerToken,
+    idempotency: Option<Idempotency>,
+    refused: ApiError,
+) -> ApiResult<Reply> {
+    let Some(idempotency) = idempotency else { return Err(refused) };
+    let command = Replay { idempotency, by: caller.principal() };
+    match app.handle().execute(Command::Replay(command)).await {
+        Err(ExecuteError::Refused(Refusal::NotFound { .. })) => Err(refused),
+        other => Ok(other?),
+    }
 }
 
 async fn read(app: &App, request: Request) -> ApiResult<JobRequest> {
