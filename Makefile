@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 # How many random histories `make sim` plays.
-SEEDS ?= 10000
+SEEDS ?= 2000
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check fmt clippy deny tidy sim bench
@@ -42,4 +42,4 @@ bench: ## what it costs: lifecycles through the engine, and the whole product, b
 
 sim: ## random histories of the fleet's decisions; SEEDS=n for more or fewer
 	@assets/install-needs.sh build
-	PROPTEST_CASES=$(SEEDS) $(CARGO) test --locked --lib fleet::
+	PROPTEST_CASES=$(SEEDS) $(CARGO) test --locked --lib fleet::tests::random

@@ -436,8 +436,13 @@ fn pick<T: Clone>(items: &[T], which: u8) -> Option<T> {
     if items.is_empty() { None } else { items.get(usize::from(which) % items.len()).cloned() }
 }
 
+/// `make sim SEEDS=n` plays more than the few that belong to every run.
+fn histories() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(64)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: histories(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_every_rule_holds_and_everything_ends(steps in proptest::collection::vec(any_step(), 1..120)) {
