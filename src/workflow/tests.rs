@@ -120,6 +120,8 @@ fn a_timeout_beside_an_action_is_that_of_what_it_waits_for() {
         "{ wait: { window: A, timeout: 5s }, timeout: 5s }",
         "{ if: \"true\", timeout: 5s, then: [{ key: Tab }] }",
         "{ sleep: 1s, timeout: 5s }",
+        "{ screenshot: { name: a }, timeout: 5s }",
+        "{ launch: { command: [xterm] }, timeout: 5s }",
     ] {
         assert_eq!(workflow_with(wrong).map_err(|faults| faults.len()).err(), Some(1), "{wrong}");
     }

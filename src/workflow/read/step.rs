@@ -8,7 +8,7 @@ use super::fields::Fields;
 use super::names::nearest;
 use super::{place, target, unavailable};
 use crate::workflow::limits;
-use crate::workflow::model::{Action, Assertion, Condition, Find, ScreenshotWhen, Step, Target, Watch};
+use crate::workflow::model::{Action, Assertion, Condition, Find, Launching, ScreenshotWhen, Step, Target, Watch};
 use crate::workflow::node::{Node, Tree};
 
 const OPTIONS: [&str; 10] =
@@ -116,7 +116,13 @@ impl Reader {
                 self.fault(node, "`timeout` has no meaning here: an expression is computed once");
                 return;
             }
-            Action::Sleep(_) | Action::Set(_) | Action::Fail(_) | Action::Key(_) | Action::ReadClipboard { .. } => {
+            Action::Sleep(_)
+            | Action::Set(_)
+            | Action::Fail(_)
+            | Action::Key(_)
+            | Action::ReadClipboard { .. }
+            | Action::Screenshot(_)
+            | Action::Launch(Launching::Command(_)) => {
                 self.fault(node, format!("`timeout` has no meaning for `{}`", action.name()));
                 return;
             }
