@@ -187,8 +187,8 @@ pub struct RenewCertificate {
 pub struct PatchMachine {
     pub machine: MachineName,
     pub pool: Option<Name>,
-    /// Replaces all labels.
-    pub labels: Option<Labels>,
+    /// Set to a value, or with `None` taken away; the other labels stay.
+    pub labels: BTreeMap<String, Option<String>>,
     pub by: Principal,
 }
 

@@ -32,10 +32,13 @@ pub(super) fn patch(draft: &mut Draft<'_>, command: PatchMachine) -> Answer {
         }
         machine.pool = pool;
     }
-    if let Some(labels) = command.labels {
-        checks.labels("/labels", &labels);
-        machine.labels = labels;
+    for (label, value) in command.labels {
+        match value {
+            Some(value) => machine.labels.insert(label, value),
+            None => machine.labels.remove(&label),
+        };
     }
+    checks.labels("/labels", &machine.labels);
     if !checks.faults.is_empty() {
         return Err(Refusal::Invalid { faults: checks.faults });
     }

@@ -146,17 +146,21 @@ fn labels_and_pools_decide_and_can_be_changed() {
     let north = crate::fleet::JobRequest { require: labels(&[("site", "north")]), ..request("enter") };
     let job = world.submit(north);
     assert_eq!(world.blocked_code(job), "no_matching_labels");
-    let patch = |pool: Option<&str>, pairs| PatchMachine {
+    let patch = |pool: Option<&str>, pairs: &[(&str, Option<&str>)]| PatchMachine {
         machine: agents[0].name.clone(),
         pool: pool.map(name),
-        labels: pairs,
+        labels: pairs.iter().map(|(label, value)| ((*label).to_owned(), value.map(str::to_owned))).collect(),
         by: person(),
     };
-    world.execute(Command::PatchMachine(patch(None, Some(labels(&[("site", "north")]))))).unwrap();
+    world.execute(Command::PatchMachine(patch(None, &[("rack", Some("7")), ("old", Some("x"))]))).unwrap();
+    world
+        .execute(Command::PatchMachine(patch(None, &[("site", Some("north")), ("old", None), ("never", None)])))
+        .unwrap();
+    assert_eq!(world.machine(&agents[0]).labels, labels(&[("rack", "7"), ("site", "north")]));
     assert_eq!(world.state(job), StateName::Running);
-    world.execute(Command::PatchMachine(patch(Some("clinic"), None))).unwrap();
+    world.execute(Command::PatchMachine(patch(Some("clinic"), &[]))).unwrap();
     assert_eq!(world.blocked_code(job), "no_machine", "an offer goes back when its machine leaves the pool");
-    let refusal = world.execute(Command::PatchMachine(patch(Some("moon"), None))).unwrap_err();
+    let refusal = world.execute(Command::PatchMachine(patch(Some("moon"), &[]))).unwrap_err();
     assert_eq!(refusal.code(), "invalid");
 }
 

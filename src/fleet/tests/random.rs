@@ -285,7 +285,7 @@ impl Game {
             }
             Step::Relabel { agent, north } => {
                 let machine = self.players[usize::from(agent)].agent.name.clone();
-                let labels = Some(if north { labels(&[("site", "north")]) } else { labels(&[]) });
+                let labels = [("site".to_owned(), north.then(|| "north".to_owned()))].into();
                 let patch = PatchMachine { machine, pool: None, labels, by: person() };
                 self.execute(Command::PatchMachine(patch)).unwrap();
             }

@@ -1,7 +1,5 @@
 //! Machines: look, label, move, take out of service, remove.
 
-use std::collections::BTreeMap;
-
 use axum::{
     extract::State,
     http::StatusCode,
@@ -69,23 +67,11 @@ pub(crate) async fn change(
     PathPart(name): PathPart<String>,
     JsonBody(patch): JsonBody<MachinePatch>,
 ) -> ApiResult<Response> {
-    let view = find(&app, &name).await?;
-    let labels = (!patch.labels.is_empty()).then(|| merged(view.row.labels, patch.labels));
-    let machine = view.row.name;
-    let command = PatchMachine { machine: machine.clone(), pool: patch.pool, labels, by: caller.principal() };
+    let machine = find(&app, &name).await?.row.name;
+    let (pool, labels, by) = (patch.pool, patch.labels, caller.principal());
+    let command = PatchMachine { machine: machine.clone(), pool, labels, by };
     app.handle().execute(Command::PatchMachine(command)).await?;
     show_one(State(app), PathPart(machine.to_string())).await
-}
-
-/// Null takes a label away.
-fn merged(mut labels: BTreeMap<String, String>, patch: BTreeMap<String, Option<String>>) -> BTreeMap<String, String> {
-    for (label, value) in patch {
-        match value {
-            Some(value) => labels.insert(label, value),
-            None => labels.remove(&label),
-        };
-    }
-    labels
 }
 
 /// Refused while something runs there. Its certificate is void from now on.
@@ -141,18 +127,4 @@ async fn set_mode(
         SetMode { machine: machine.clone(), mode, reason: request.reason, now: request.now, by: caller.principal() };
     app.handle().execute(Command::SetMode(command)).await?;
     show_one(State(app), PathPart(machine.to_string())).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_patch_adds_changes_and_takes_away() {
-        let text = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let labels: BTreeMap<String, String> = text(&[("site", "north"), ("rack", "7"), ("keep", "x")]);
-        let patch = [("site", Some("south")), ("rack", None), ("new", Some("y")), ("never", None)];
-        let patch = patch.map(|(key, value)| (key.to_owned(), value.map(str::to_owned))).into();
-        assert_eq!(merged(labels, patch), text(&[("site", "south"), ("keep", "x"), ("new", "y")]));
-    }
 }
