@@ -19,15 +19,8 @@ const CODE: &[(&str, &str)] = &[
 const TEXT: &[(&str, &str)] = &[
     ("TODO", "finish it or leave it out"),
     ("FIXME", "finish it or leave it out"),
-    ("crates.io", "clients find registries by their own settings"),
-    ("pypi.org", "clients find registries by their own settings"),
-    ("npmjs.org", "clients find registries by their own settings"),
-    ("deb.debian.org", "clients find registries by their own settings"),
     ("/home/", "a path of one person's machine"),
     ("/root/", "a path of one person's machine"),
-    ("/work/wt", "a path of one person's machine"),
-    ("/work/main", "a path of one person's machine"),
-    ("/work/shared", "a path of one person's machine"),
     ("/Users/", "a path of one person's machine"),
     ("C:\\Users\\", "a path of one person's machine"),
 ];

@@ -205,7 +205,7 @@ output: { result: "{{ vars.result }}" }
     );
     let output = output_of(play.run(&mut stage).0);
     assert_eq!(output, json!({"result": {"status": 3, "stdout": "out", "stderr": "err"}}));
-    assert_eq!(stage.started, [["convert", "/work/referral.pdf"]]);
+    assert_eq!(stage.started, [["convert", "/tmp/referral.pdf"]]);
     assert_eq!(stage.screen.inputs(), ["stdin hello", "limit 7000"]);
 
     stage.answers.push_back(Ok(finished(1, "", "no such page\n")));

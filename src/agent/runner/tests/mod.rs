@@ -284,7 +284,7 @@ impl Play {
             workflow: Some(Arc::new(workflow)),
             apps,
             input: self.input.clone(),
-            files: BTreeMap::from([("referral.pdf".to_owned(), PathBuf::from("/work/referral.pdf"))]),
+            files: BTreeMap::from([("referral.pdf".to_owned(), PathBuf::from("/tmp/referral.pdf"))]),
             job: json!({"id": "job_1"}),
             machine: json!({"name": "vm-07"}),
             timeout: self.timeout,
