@@ -191,16 +191,22 @@ impl Agent {
     }
 
     async fn poll(&self, held: Option<&Offer>, wait: Duration) -> Result<Polled, ExecuteError> {
-        // Once to learn the apps, so that they are no reason to answer.
-        let known = self.handle.poll(self.request(held, Duration::ZERO, None)).await?.apps.unwrap().digest;
+        let known = self.known_apps(held).await?;
         self.handle.poll(self.request(held, wait, Some(known))).await
+    }
+
+    /// Learnt first, so that they are no reason to answer.
+    async fn known_apps(&self, held: Option<&Offer>) -> Result<Digest, ExecuteError> {
+        Ok(self.handle.poll(self.request(held, Duration::ZERO, None)).await?.apps.unwrap().digest)
     }
 
     /// A poll that is parked when this returns.
     async fn park(&self, held: Option<&Offer>) -> Spawned<Result<Polled, ExecuteError>> {
+        // Before parked polls are counted: it counts as one for a moment.
+        let known = self.known_apps(held).await.unwrap();
         let parked_before = self.handle.stats().parked_polls;
-        let (agent, held) = (self.clone(), held.cloned());
-        let poll = tokio::spawn(async move { agent.poll(held.as_ref(), LONG).await });
+        let (handle, request) = (self.handle.clone(), self.request(held, LONG, Some(known)));
+        let poll = tokio::spawn(async move { handle.poll(request).await });
         while self.handle.stats().parked_polls == parked_before || self.handle.stats().queue_depth > 0 {
             tokio::task::yield_now().await;
         }
