@@ -22,6 +22,8 @@ use serde_json::{Value, json};
 use xvfb::{VirtualDesktop, until_within};
 
 const SAMPLES: usize = 20;
+/// Enough for the agent to be done with the job before.
+const REST: Duration = Duration::from_secs(1);
 const PROBE_BYTES: usize = 4_096;
 
 fn main() {
@@ -36,21 +38,28 @@ fn main() {
 
     let workflow = json!({"kind": "workflow", "name": "nothing", "steps": [{"set": {"done": "true"}}]});
     controller.put("/v1/workflows/nothing", &workflow);
+    measure(&controller, "idle", REST);
+    measure(&controller, "back_to_back", Duration::ZERO);
+    println!("controller_rss_after_kib {}", resident_kib(controller.pid()));
+    println!("agent_rss_after_kib {}", resident_kib(agent.pid()));
+}
+
+/// `rest` before each submit: an agent tidies up after an attempt, which a job right behind it waits for.
+fn measure(controller: &Controller, name: &str, rest: Duration) {
     let probe = controller.data().join("fsync-probe");
     let mut to_first_step = Vec::new();
     let mut to_answer = Vec::new();
     let mut fsyncs = Vec::new();
     for _ in 0..SAMPLES {
+        std::thread::sleep(rest);
         fsyncs.push(fsync_once(&probe));
-        let (first_step, answer) = run_once(&controller);
+        let (first_step, answer) = run_once(controller);
         to_first_step.push(first_step);
         to_answer.push(answer);
     }
-    print_samples("submit_to_first_step_ms", &mut to_first_step);
-    print_samples("curl_wait_round_trip_ms", &mut to_answer);
-    print_samples("fsync_4k_ms", &mut fsyncs);
-    println!("controller_rss_after_kib {}", resident_kib(controller.pid()));
-    println!("agent_rss_after_kib {}", resident_kib(agent.pid()));
+    print_samples(&format!("{name}_submit_to_first_step_ms"), &mut to_first_step);
+    print_samples(&format!("{name}_curl_wait_round_trip_ms"), &mut to_answer);
+    print_samples(&format!("{name}_fsync_4k_ms"), &mut fsyncs);
 }
 
 /// By the records' own times (both processes are on one computer), and by the clock beside `curl`, its start included.
