@@ -10,7 +10,7 @@ SEEDS ?= 2000
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-demo: ## three desktops, a controller, three agents, 30 jobs: the whole thing in two minutes
+demo: ## three desktops, a controller, three agents, 30 jobs: the whole thing, within two minutes after the build
 	@assets/install-needs.sh build desktop
 	$(CARGO) build --release --locked
 	assets/demo/run.sh
