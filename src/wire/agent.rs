@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+pub use super::effect::{
+    IntentReport, LoopItem, LoopItemState, LoopKey, LoopReport, LoopState, OpenIntent, Resume, SettledReport,
+};
 use super::{
     job::{Category, StepRef},
     machine::{Facts, Mode, Readiness},
@@ -162,6 +165,9 @@ pub struct Offer {
     /// Time limit of the attempt, from its first step.
     pub timeout_ms: u64,
     pub machine: MachineRef,
+    /// Where an earlier attempt has left something to go on from.
+    #[serde(default)]
+    pub resume: Option<Resume>,
 }
 
 /// What templates see as `machine`.
@@ -203,6 +209,12 @@ pub enum ReportBody {
     Steps {
         steps: Vec<StepReport>,
     },
+    /// A step marked `commit` is about to act, and does once this is acknowledged.
+    Intent(IntentReport),
+    /// What became of the open intent.
+    Settled(SettledReport),
+    /// How far a keyed loop is.
+    Loop(LoopReport),
     /// The end: the lease is free from the acknowledgement on.
     Complete(Completion),
 }

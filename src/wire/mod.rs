@@ -6,6 +6,7 @@
 pub mod agent;
 pub mod batch;
 pub mod document;
+pub mod effect;
 pub mod event;
 pub mod fleet;
 pub mod job;

@@ -123,6 +123,7 @@ fn offer(counter: u64) -> Offer {
         key: None,
         timeout_ms: 60_000,
         machine: MachineRef { name: "vm-07".parse().unwrap(), pool, labels: BTreeMap::new() },
+        resume: None,
     }
 }
 

@@ -43,6 +43,7 @@ pub(super) async fn offer(app: &App, offer: &fleet::Offer, machine: MachineRef) 
         key: spec.key.clone(),
         timeout_ms: spec.timeout_ms,
         machine,
+        resume: None,
     })
 }
 

@@ -12,7 +12,7 @@ use crate::{
         app::App,
         convert,
         handlers::{ok, unexpected},
-        problem::ApiResult,
+        problem::{ApiError, ApiResult},
         request::JsonBody,
     },
     ids::Json,
@@ -41,6 +41,9 @@ pub(crate) async fn report(
         }
         wire::ReportBody::Renew => ReportBody::Renew,
         wire::ReportBody::Steps { steps } => ReportBody::Steps(progress(&app, fence, &steps, &[], false).await?),
+        wire::ReportBody::Intent(_) | wire::ReportBody::Settled(_) | wire::ReportBody::Loop(_) => {
+            return Err(ApiError::fault("/body/kind", "intents are not recorded by this controller yet: do not act"));
+        }
         wire::ReportBody::Complete(completion) => {
             readiness = completion.readiness;
             complete(&app, fence, completion.result, &completion.steps).await?
