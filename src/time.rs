@@ -1,12 +1,15 @@
 //! Timestamps, durations as people write them, and the only reader of the clock.
 
 use std::{
+    collections::BTreeMap,
     fmt,
+    pin::Pin,
     str::FromStr,
     sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -117,15 +120,74 @@ pub enum Clock {
 
 /// A clock that stands until it is told to move: for tests and simulation.
 #[derive(Debug, Clone, Default)]
-pub struct ManualClock(Arc<AtomicU64>);
+pub struct ManualClock(Arc<ManualTime>);
+
+#[derive(Debug, Default)]
+struct ManualTime {
+    mono_ms: AtomicU64,
+    /// What the wall clock shows more than the monotonic one.
+    wall_ahead_ms: AtomicI64,
+    sleepers: Mutex<BTreeMap<(u64, u64), Waker>>,
+    slept: AtomicU64,
+}
 
 impl ManualClock {
     pub fn starting_at(start: Timestamp) -> Self {
-        Self(Arc::new(AtomicU64::new(start.as_ms())))
+        Self(Arc::new(ManualTime { mono_ms: AtomicU64::new(start.as_ms()), ..ManualTime::default() }))
     }
 
     pub fn advance(&self, by: Duration) {
-        self.0.fetch_add(duration_ms(by), Ordering::SeqCst);
+        let now_ms = self.0.mono_ms.fetch_add(duration_ms(by), Ordering::SeqCst).saturating_add(duration_ms(by));
+        let due = {
+            let mut sleepers = self.0.sleepers();
+            let later = sleepers.split_off(&(now_ms.saturating_add(1), 0));
+            std::mem::replace(&mut *sleepers, later)
+        };
+        due.into_values().for_each(Waker::wake);
+    }
+
+    /// Somebody sets the wall clock, forwards or back; the monotonic one goes on.
+    pub fn set_wall(&self, by_ms: i64) {
+        self.0.wall_ahead_ms.fetch_add(by_ms, Ordering::SeqCst);
+    }
+
+    /// Ready once the clock has been moved so far.
+    pub fn sleep(&self, duration: Duration) -> ManualSleep {
+        let until_ms = self.0.mono_ms.load(Ordering::SeqCst).saturating_add(duration_ms(duration));
+        let number = self.0.slept.fetch_add(1, Ordering::SeqCst);
+        ManualSleep { time: Arc::clone(&self.0), key: (until_ms, number) }
+    }
+}
+
+impl ManualTime {
+    fn sleepers(&self) -> MutexGuard<'_, BTreeMap<(u64, u64), Waker>> {
+        self.sleepers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// See [`ManualClock::sleep`].
+#[derive(Debug)]
+pub struct ManualSleep {
+    time: Arc<ManualTime>,
+    /// Until when, and which one of those.
+    key: (u64, u64),
+}
+
+impl Future for ManualSleep {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.time.mono_ms.load(Ordering::SeqCst) >= self.key.0 {
+            return Poll::Ready(());
+        }
+        self.time.sleepers().insert(self.key, context.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl Drop for ManualSleep {
+    fn drop(&mut self) {
+        self.time.sleepers().remove(&self.key);
     }
 }
 
@@ -133,9 +195,10 @@ impl Clock {
     pub fn now(&self) -> Now {
         match self {
             Self::System => Now { wall: Timestamp(wall_ms()), mono: Mono(mono_ms()) },
-            Self::Manual(ManualClock(ms)) => {
-                let ms = ms.load(Ordering::SeqCst);
-                Now { wall: Timestamp(ms), mono: Mono(ms) }
+            Self::Manual(ManualClock(time)) => {
+                let ms = time.mono_ms.load(Ordering::SeqCst);
+                let wall_ms = ms.saturating_add_signed(time.wall_ahead_ms.load(Ordering::SeqCst));
+                Now { wall: Timestamp(wall_ms), mono: Mono(ms) }
             }
         }
     }
@@ -243,5 +306,32 @@ mod tests {
         assert_eq!(clock.now(), clock.now());
         manual.advance(Duration::from_secs(1));
         assert_eq!(clock.now().wall, Timestamp::from_ms(1_005));
+        manual.set_wall(-500);
+        assert_eq!(clock.now(), Now { wall: Timestamp::from_ms(505), mono: Mono::from_ms(1_005) });
+    }
+
+    #[test]
+    fn who_sleeps_by_a_manual_clock_is_woken_when_it_has_been_moved_so_far() {
+        use std::sync::atomic::AtomicBool;
+
+        #[derive(Default)]
+        struct Flag(AtomicBool);
+
+        impl std::task::Wake for Flag {
+            fn wake(self: Arc<Self>) {
+                self.0.store(true, Ordering::SeqCst);
+            }
+        }
+
+        let clock = ManualClock::default();
+        let flag = Arc::<Flag>::default();
+        let waker = Waker::from(Arc::clone(&flag));
+        let mut context = Context::from_waker(&waker);
+        let mut sleep = std::pin::pin!(clock.sleep(Duration::from_secs(2)));
+        assert!(sleep.as_mut().poll(&mut context).is_pending());
+        clock.advance(Duration::from_secs(1));
+        assert!(!flag.0.load(Ordering::SeqCst));
+        clock.advance(Duration::from_secs(1));
+        assert!(flag.0.load(Ordering::SeqCst) && sleep.as_mut().poll(&mut context).is_ready());
     }
 }

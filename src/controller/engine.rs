@@ -2,6 +2,8 @@
 //!
 //! Nothing leaves it before the commit: replies, refusals, looks at the state, wakes. There is no timer that gathers commands;
 //! while one commit is under way the next batch gathers in the channel by itself.
+//!
+//! `step` is one round of it on the caller's thread: the simulation drives the very code that the thread runs.
 
 use std::{
     sync::{
@@ -34,6 +36,8 @@ const FULL_PAUSE: Duration = Duration::from_millis(500);
 
 /// What ends the process: a failed commit whose outcome is not known. In tests something milder.
 pub(super) type Fatal = Box<dyn Fn(&str) + Send>;
+/// How the engine lets time pass while it can do nothing else.
+pub(super) type Pause = Box<dyn Fn(Duration) + Send>;
 
 pub(super) struct Engine {
     pub(super) store: Store,
@@ -44,11 +48,12 @@ pub(super) struct Engine {
     pub(super) inbox: Receiver<Message>,
     pub(super) shared: Arc<Shared>,
     pub(super) fatal: Fatal,
+    pub(super) pause: Pause,
     /// While the disk was full a moment ago.
     pub(super) timers_from: Option<Mono>,
 }
 
-/// The engine cannot go on; `fatal` has been told.
+/// The engine cannot go on; `fatal` has been told why.
 #[derive(Debug)]
 pub(super) struct Ended;
 
@@ -75,6 +80,19 @@ impl Engine {
         tracing::debug!("the engine has ended");
     }
 
+    /// Does what is queued, and what is due, without waiting for more.
+    pub(super) fn step(&mut self) -> Result<(), Ended> {
+        let messages = self.queued(MAX_BATCH);
+        self.batch(messages).map(drop)
+    }
+
+    /// How long nothing need be done unless something is asked. None: for ever.
+    pub(super) fn due_in(&self) -> Option<Duration> {
+        let now = self.clock.now();
+        let paused = self.timers_from.map_or(Duration::ZERO, |from| from.since(now.mono));
+        self.fleet.next_timeout(now).map(|timeout| timeout.max(paused))
+    }
+
     /// Waits for messages or a timer; an empty list is a timer. None: the end.
     fn next_messages(&self, stopping: bool) -> Option<Vec<Message>> {
         let mut messages = Vec::new();
@@ -85,16 +103,20 @@ impl Engine {
                 Err(RecvTimeoutError::Disconnected) => return None,
             }
         }
-        messages.extend(self.inbox.try_iter().take(MAX_BATCH - 1));
         self.shared.queue_depth.fetch_sub(messages.len(), Relaxed);
+        messages.extend(self.queued(MAX_BATCH - 1));
         if stopping && messages.is_empty() { None } else { Some(messages) }
     }
 
+    fn queued(&self, at_most: usize) -> Vec<Message> {
+        let messages: Vec<_> = self.inbox.try_iter().take(at_most).collect();
+        self.shared.queue_depth.fetch_sub(messages.len(), Relaxed);
+        messages
+    }
+
     fn receive_first(&self) -> Result<Message, RecvTimeoutError> {
-        let now = self.clock.now();
-        let paused = self.timers_from.map_or(Duration::ZERO, |from| from.since(now.mono));
-        match self.fleet.next_timeout(now) {
-            Some(timeout) => self.inbox.recv_timeout(timeout.max(paused).min(MAX_SLEEP)),
+        match self.due_in() {
+            Some(timeout) => self.inbox.recv_timeout(timeout.min(MAX_SLEEP)),
             None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
         }
     }
@@ -234,7 +256,7 @@ impl Engine {
             match self.store.reopen().and_then(|()| self.store.load()) {
                 Ok(rows) => break rows,
                 // Opening may have to write too. Those who wait get their answer as soon as it works.
-                Err(StoreError::Full) => std::thread::sleep(FULL_PAUSE),
+                Err(StoreError::Full) => (self.pause)(FULL_PAUSE),
                 Err(error) => return Err(self.end(&error)),
             }
         };

@@ -71,6 +71,16 @@ pub struct Handle {
     pub(super) shared: Arc<Shared>,
     /// The longest a poll parks: often enough for a heartbeat.
     pub(super) max_park: Duration,
+    pub(super) blocking: Blocking,
+}
+
+/// Where calls run that wait for the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Blocking {
+    /// On threads of their own, so that they hold up no other request.
+    Elsewhere,
+    /// On the asking thread: one thread does everything, in one order.
+    Here,
 }
 
 impl Handle {
@@ -126,18 +136,18 @@ impl Handle {
 
     pub async fn store_blob(&self, content: Bytes, expected: Option<Digest>) -> Result<Blob, BlobError> {
         let blobs = self.blobs.clone();
-        off_the_runtime(move || blobs.put(&content, expected)).await
+        self.blocking(move || blobs.put(&content, expected)).await
     }
 
     pub async fn blob_size(&self, digest: Digest) -> Result<Option<u64>, BlobError> {
         let blobs = self.blobs.clone();
-        off_the_runtime(move || blobs.size(&digest)).await
+        self.blocking(move || blobs.size(&digest)).await
     }
 
     /// The file and its length in bytes.
     pub async fn open_blob(&self, digest: Digest) -> Result<Option<(std::fs::File, u64)>, BlobError> {
         let blobs = self.blobs.clone();
-        off_the_runtime(move || blobs.open_blob(&digest)).await
+        self.blocking(move || blobs.open_blob(&digest)).await
     }
 
     pub fn stats(&self) -> EngineStats {
@@ -203,6 +213,13 @@ impl Handle {
         read: impl FnOnce(&Reader) -> Result<T, crate::store::StoreError> + Send + 'static,
     ) -> Result<T, ReadError> {
         let reader = self.reader.clone();
-        Ok(off_the_runtime(move || read(&reader)).await?)
+        Ok(self.blocking(move || read(&reader)).await?)
+    }
+
+    async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        match self.blocking {
+            Blocking::Elsewhere => off_the_runtime(work).await,
+            Blocking::Here => work(),
+        }
     }
 }

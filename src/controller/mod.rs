@@ -13,7 +13,9 @@ mod poll;
 mod pool_apps;
 mod published;
 mod reads;
+mod sleep;
 mod stats;
+mod stepper;
 mod subject;
 #[cfg(test)]
 mod tests;
@@ -42,6 +44,7 @@ pub use pool_apps::PoolApps;
 pub use published::MachineIdentity;
 pub use reads::JobView;
 pub use stats::{EngineStats, LATENCY_BOUNDS_US, Latency};
+pub use stepper::{Halted, Stepper, open_to_step};
 pub use upload::Upload;
 
 pub use crate::store::{
@@ -53,8 +56,8 @@ use crate::{
     store::{Store, open_file},
     time::Clock,
 };
-use engine::{Engine, Fatal};
-use handle::{Message, Shared};
+use engine::{Engine, Fatal, Pause};
+use handle::{Blocking, Message, Shared};
 use published::Published;
 use stats::Counters;
 
@@ -107,6 +110,28 @@ fn start_with(
     opener: Opener,
     fatal: Fatal,
 ) -> Result<(Controller, Handle), StartError> {
+    let surroundings = Surroundings { clock, opener, fatal, pause: Box::new(std::thread::sleep) };
+    let (engine, handle) = open(dir, settings, surroundings, Blocking::Elsewhere)?;
+    let thread =
+        std::thread::Builder::new().name("engine".to_owned()).spawn(move || run(engine)).map_err(StartError::Thread)?;
+    Ok((Controller { commands: handle.commands.clone(), closing: handle.clone(), thread }, handle))
+}
+
+/// What an engine reaches outside of itself.
+struct Surroundings {
+    clock: Clock,
+    opener: Opener,
+    fatal: Fatal,
+    pause: Pause,
+}
+
+fn open(
+    dir: &Path,
+    settings: Settings,
+    surroundings: Surroundings,
+    blocking: Blocking,
+) -> Result<(Engine, Handle), StartError> {
+    let Surroundings { clock, opener, fatal, pause } = surroundings;
     let store = Store::open_with(dir, settings.keep_events, opener)?;
     let blobs = Blobs::open(&dir.join(BLOBS_DIR), settings.blob_bytes)?;
     let fleet = Fleet::load(settings.fleet.clone(), store.load()?, clock.now());
@@ -124,19 +149,28 @@ fn start_with(
         queue_capacity: settings.command_queue,
     });
     let handle = Handle {
-        commands: commands.clone(),
+        commands,
         reader: store.reader(),
         blobs,
         clock: clock.clone(),
         shared: Arc::clone(&shared),
         max_park: settings.fleet.offline_after / 2,
+        blocking,
     };
     let reader = store.reader();
-    let engine =
-        Engine { store, reader, fleet, settings: settings.fleet, clock, inbox, shared, fatal, timers_from: None };
-    let thread =
-        std::thread::Builder::new().name("engine".to_owned()).spawn(move || run(engine)).map_err(StartError::Thread)?;
-    Ok((Controller { commands, closing: handle.clone(), thread }, handle))
+    let engine = Engine {
+        store,
+        reader,
+        fleet,
+        settings: settings.fleet,
+        clock,
+        inbox,
+        shared,
+        fatal,
+        pause,
+        timers_from: None,
+    };
+    Ok((engine, handle))
 }
 
 /// A panic means that the state may be wrong. The process ends, and the next start loads what is durable.

@@ -10,6 +10,7 @@ use super::{
     frames::FrameRequest,
     handle::Handle,
     pool_apps::{PoolApps, pool_apps},
+    sleep::sleep,
     stats::Gauge,
     waiters::Key,
 };
@@ -70,11 +71,12 @@ impl Handle {
         let machine = seen.machine.row.id;
         let mut told = self.was_told_to_stop(&seen);
         let Some(waiter) = waiter else { return Ok(self.answer(seen, apps_known)) };
-        let over = tokio::time::sleep(wait.min(if told { STOP_REPEATED } else { self.max_park }));
+        let over = sleep(&self.clock, wait.min(if told { STOP_REPEATED } else { self.max_park }));
         tokio::pin!(over);
         let _counted = Gauge::raise(&self.shared.counters.parked_polls);
         while (told || !self.is_worth_telling(&seen, apps_known)) && !*closing.borrow() {
             tokio::select! {
+                biased;
                 () = waiter.woken() => {}
                 () = &mut over => break,
                 // What this poll told the engine is forgotten: it has to be told anew.

@@ -6,6 +6,7 @@ use super::{
     error::{ExecuteError, ReadError},
     handle::{Handle, Message},
     reads::JobView,
+    sleep::sleep,
     stats::Gauge,
     waiters::Key,
 };
@@ -62,8 +63,9 @@ impl Handle {
         self.shared.waiters.wake([Key::Machine(machine)]);
         let mut closing = self.watch_closing();
         tokio::select! {
+            biased;
             frame = asker.frame() => frame,
-            () = tokio::time::sleep(wait) => None,
+            () = sleep(&self.clock, wait) => None,
             _ = closing.wait_for(|closing| *closing) => None,
         }
     }
@@ -98,7 +100,7 @@ impl Handle {
         let _counted = Gauge::raise(&self.shared.counters.waiters);
         let waiter = self.shared.waiters.register(key);
         let mut closing = self.watch_closing();
-        let over = tokio::time::sleep(wait);
+        let over = sleep(&self.clock, wait);
         tokio::pin!(over);
         loop {
             let found = read().await?;
@@ -106,6 +108,7 @@ impl Handle {
                 return Ok(found);
             }
             let woken = tokio::select! {
+                biased;
                 () = waiter.woken() => true,
                 () = &mut over => false,
                 _ = closing.wait_for(|closing| *closing) => false,
