@@ -7,24 +7,24 @@
 
 #[path = "../tests/support/fleet.rs"]
 mod fleet;
+#[path = "support/samples.rs"]
+mod samples;
 #[path = "../tests/support/xvfb.rs"]
 mod xvfb;
 
 use std::{
-    fs::{self, File},
-    io::Write,
-    path::Path,
+    fs,
     time::{Duration, Instant},
 };
 
 use fleet::{Agent, Controller};
+use samples::{fsync_once_ms, milliseconds, print_samples, resident_kib};
 use serde_json::{Value, json};
 use xvfb::{VirtualDesktop, until_within};
 
 const SAMPLES: usize = 20;
 /// Enough for the agent to be done with the job before.
 const REST: Duration = Duration::from_secs(1);
-const PROBE_BYTES: usize = 4_096;
 
 fn main() {
     let size = fs::metadata(fleet::executable()).expect("the executable is built").len();
@@ -52,7 +52,7 @@ fn measure(controller: &Controller, name: &str, rest: Duration) {
     let mut fsyncs = Vec::new();
     for _ in 0..SAMPLES {
         std::thread::sleep(rest);
-        fsyncs.push(fsync_once(&probe));
+        fsyncs.push(fsync_once_ms(&probe));
         let (first_step, answer) = run_once(controller);
         to_first_step.push(first_step);
         to_answer.push(answer);
@@ -79,30 +79,4 @@ fn run_once(controller: &Controller) -> (f64, f64) {
 fn timestamp_ms(value: &Value) -> f64 {
     let time: deskfleet::time::Timestamp = value.as_str().expect("a time").parse().expect("RFC 3339");
     Duration::from_millis(time.as_ms()).as_secs_f64() * 1_000.0
-}
-
-#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
-fn fsync_once(path: &Path) -> f64 {
-    let mut file = File::create(path).expect("the probe can be written");
-    file.write_all(&[7; PROBE_BYTES]).expect("the probe can be written");
-    let start = Instant::now();
-    file.sync_data().expect("the probe can be synced");
-    milliseconds(start.elapsed())
-}
-
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1_000.0
-}
-
-fn resident_kib(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux tells VmRSS");
-    line.trim().trim_end_matches("kB").trim().parse().expect("a number")
-}
-
-fn print_samples(name: &str, samples: &mut [f64]) {
-    samples.sort_by(f64::total_cmp);
-    let at = |percent: usize| samples[(samples.len() - 1) * percent / 100];
-    let all: Vec<String> = samples.iter().map(|sample| format!("{sample:.2}")).collect();
-    println!("{name} p50 {:.2} p90 {:.2} max {:.2} of {}: {}", at(50), at(90), at(100), samples.len(), all.join(" "));
 }

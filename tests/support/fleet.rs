@@ -17,12 +17,13 @@ use crate::xvfb::{VirtualDesktop, until, until_within};
 const EXECUTABLE: &str = env!("CARGO_BIN_EXE_deskfleet");
 
 /// Short enough that a lost machine is noticed within a test, long enough for a busy computer.
-const SETTINGS: &str = r#"
-[leases]
-ttl = "5s"
-margin = "500ms"
-offline_after = "6s"
-"#;
+pub(crate) const TTL: Duration = Duration::from_secs(5);
+pub(crate) const MARGIN: Duration = Duration::from_millis(500);
+
+fn settings() -> String {
+    let (ttl_ms, margin_ms) = (TTL.as_millis(), MARGIN.as_millis());
+    format!("[leases]\nttl = \"{ttl_ms}ms\"\nmargin = \"{margin_ms}ms\"\noffline_after = \"6s\"\n")
+}
 
 pub(crate) struct Controller {
     process: Option<Child>,
@@ -33,7 +34,7 @@ pub(crate) struct Controller {
 impl Controller {
     pub(crate) fn start() -> Self {
         let folder = TempDir::new().expect("a folder for the test");
-        fs::write(folder.path().join("config.toml"), SETTINGS).expect("the settings can be written");
+        fs::write(folder.path().join("config.toml"), settings()).expect("the settings can be written");
         let mut controller = Self { process: None, folder, port: free_port() };
         controller.start_again();
         controller
