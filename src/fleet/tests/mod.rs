@@ -5,6 +5,7 @@ mod document_stories;
 mod job_stories;
 mod lease_stories;
 mod machine_stories;
+mod oracle;
 mod placement_stories;
 mod random;
 mod world;

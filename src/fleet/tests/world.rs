@@ -269,9 +269,14 @@ impl World {
 
     /// A new incarnation polls.
     pub(super) fn start_agent(&mut self, agent: &mut Agent) -> Assignment {
+        self.new_incarnation(agent);
+        self.poll(agent)
+    }
+
+    /// One that has not been heard yet.
+    pub(super) fn new_incarnation(&mut self, agent: &mut Agent) {
         self.next_incarnation += 1;
         agent.incarnation = Incarnation::from_raw(u128::from(self.next_incarnation));
-        self.poll(agent)
     }
 
     pub(super) fn poll(&mut self, agent: &Agent) -> Assignment {

@@ -1,0 +1,228 @@
+//! Reports, and how an attempt and its job come to an end.
+
+use super::model::{
+    ATTEMPT_MS, ATTEMPTS, Answer, COOL_DOWN_MS, Cause, MAX_DECLINES, Model, Number, Outcome, Phase, Said, Says, State,
+    TTL_MS, Which, Why,
+};
+
+impl Model {
+    pub(super) fn report(&mut self, machine: usize, says: Says, number: Number, which: Which) -> Answer {
+        let Some((epoch, number)) = self.fence(machine, says, number, which) else { return Answer::Nothing };
+        let incarnation = self.machines[machine].incarnation;
+        if says != Says::Renew && self.machines[machine].ended == Some((epoch, incarnation, number)) {
+            return Answer::Again(Said::Over);
+        }
+        let Some(lease) = self.machines[machine]
+            .lease
+            .clone()
+            .filter(|lease| lease.epoch == epoch && lease.incarnation.is_none_or(|holder| holder == incarnation))
+        else {
+            return Answer::LeaseLost;
+        };
+        self.heard(machine, incarnation, true);
+        let accepted = lease.incarnation.is_some();
+        if says == Says::Renew {
+            return if accepted { answer(self.go_on(machine)) } else { Answer::WrongOrder };
+        }
+        if let Some(said) = lease.said.filter(|_| number == lease.number) {
+            return Answer::Again(said);
+        }
+        if number != lease.number + 1 {
+            return Answer::WrongNumber { expected: lease.number + 1 };
+        }
+        self.take(machine, lease.job, says, number)
+    }
+
+    /// Epoch and number as sent; none where the machine never had such a lease.
+    pub(super) fn fence(&self, machine: usize, says: Says, number: Number, which: Which) -> Option<(u64, u64)> {
+        let machine = &self.machines[machine];
+        let back = if which == Which::Current { 1 } else { 2 };
+        let (epoch, _) = *machine.epochs.get(machine.epochs.len().checked_sub(back)?)?;
+        let live = machine.lease.as_ref().filter(|lease| lease.epoch == epoch).map(|lease| lease.number);
+        let last = live.or(machine.ended.filter(|ended| ended.0 == epoch).map(|ended| ended.2)).unwrap_or(0);
+        let number = match number {
+            _ if says == Says::Renew => 0,
+            Number::Next => last + 1,
+            Number::Same => last,
+            Number::Skipped => last + 2,
+        };
+        Some((epoch, number))
+    }
+
+    /// A report in time, in order, of the lease's holder.
+    fn take(&mut self, machine: usize, job: usize, says: Says, number: u64) -> Answer {
+        let State::Running { phase, .. } = self.jobs[job].state else { unreachable!("a lease is for a running job") };
+        let revoked = self.machines[machine].lease.as_ref().and_then(|lease| lease.revoked).map(|(why, _)| why);
+        let fits = match says {
+            Says::Accept => phase == Phase::Offered,
+            Says::Ready => phase == Phase::Accepted,
+            Says::Decline => phase != Phase::Executing,
+            Says::Succeeded => phase == Phase::Executing,
+            _ => phase != Phase::Offered,
+        };
+        if !fits {
+            return Answer::WrongOrder;
+        }
+        match says {
+            Says::Accept => {
+                let incarnation = self.machines[machine].incarnation;
+                let ends = self.mono + TTL_MS;
+                if let Some(lease) = &mut self.machines[machine].lease {
+                    (lease.incarnation, lease.ends) = (Some(incarnation), ends);
+                }
+                self.set_phase(job, Phase::Accepted);
+            }
+            Says::Ready if revoked.is_none() => {
+                self.set_phase(job, Phase::Executing);
+                self.jobs[job].declines = 0;
+                self.jobs[job].time_over = Some(self.mono + ATTEMPT_MS);
+            }
+            Says::Ready | Says::Steps => {}
+            Says::Decline if revoked.is_none() => {
+                self.declined(job, Some(number));
+                return Answer::Over;
+            }
+            _ => {
+                self.end(job, says, revoked, number);
+                return Answer::Over;
+            }
+        }
+        let said = self.go_on(machine);
+        if let Some(lease) = &mut self.machines[machine].lease {
+            (lease.number, lease.said) = (number, Some(said));
+        }
+        answer(said)
+    }
+
+    fn go_on(&self, machine: usize) -> Said {
+        let lease = self.machines[machine].lease.as_ref();
+        lease.and_then(|lease| lease.revoked).map_or(Said::GoOn, |(why, _)| Said::Stop(why))
+    }
+
+    fn set_phase(&mut self, job: usize, now: Phase) {
+        if let State::Running { phase, .. } = &mut self.jobs[job].state {
+            *phase = now;
+        }
+    }
+
+    /// By its own word. A stop that was asked for says why it ended, unless it succeeded in time.
+    fn end(&mut self, job: usize, says: Says, revoked: Option<Why>, number: u64) {
+        let told = match says {
+            Says::Failed => Some(Cause::Technical),
+            Says::Business => Some(Cause::Business),
+            _ => None,
+        };
+        match (says, revoked, told) {
+            (Says::Succeeded, ..) => {
+                self.free(job, Outcome::Succeeded, Some(number));
+                self.jobs[job].state = State::Succeeded;
+            }
+            (_, Some(Why::Timeout), _) => self.failed(job, Outcome::Failed, Cause::Timeout, Some(number)),
+            (.., Some(cause)) => self.failed(job, Outcome::Failed, cause, Some(number)),
+            (_, Some(Why::Mode), None) if self.jobs[job].cancel.is_none() => self.withdrawn(job, Some(number)),
+            (_, Some(_), None) => {
+                self.free(job, Outcome::Cancelled, Some(number));
+                self.as_asked(job);
+            }
+            (_, None, None) => self.failed(job, Outcome::Failed, Cause::Agent, Some(number)),
+        }
+    }
+
+    /// The lease lapsed, or its agent was started anew.
+    pub(super) fn lost(&mut self, job: usize) {
+        self.failed(job, Outcome::Lost, Cause::MachineLost, None);
+    }
+
+    fn failed(&mut self, job: usize, outcome: Outcome, cause: Cause, report: Option<u64>) {
+        self.free(job, outcome, report);
+        let counted = |outcome: &Outcome| matches!(outcome, Outcome::Succeeded | Outcome::Failed | Outcome::Lost);
+        let used = self.jobs[job].attempts.iter().filter(|(_, outcome)| counted(outcome)).count();
+        let may = if self.jobs[job].wish.tried_again { ATTEMPTS } else { 1 };
+        if self.jobs[job].cancel.is_some() {
+            self.as_asked(job);
+        } else if self.jobs[job].deadline.is_some_and(|deadline| deadline <= self.wall) {
+            self.jobs[job].state = State::Failed(Cause::Deadline);
+        } else if cause == Cause::Business || used >= may {
+            self.jobs[job].state = State::Failed(cause);
+        } else {
+            self.queue_again(job);
+        }
+    }
+
+    /// An operator's doing: the attempt does not count.
+    pub(super) fn withdrawn(&mut self, job: usize, report: Option<u64>) {
+        self.free(job, Outcome::Cancelled, report);
+        self.queue_again(job);
+    }
+
+    pub(super) fn declined(&mut self, job: usize, report: Option<u64>) {
+        let State::Running { machine, .. } = self.jobs[job].state else { unreachable!("only what runs is declined") };
+        self.free(job, Outcome::Declined, report);
+        let until = self.mono + COOL_DOWN_MS;
+        let own = &mut self.jobs[job];
+        own.cooling.insert(machine, until);
+        own.declines += 1;
+        if own.declines >= MAX_DECLINES {
+            own.state = State::Declined;
+        } else {
+            self.queue_again(job);
+        }
+    }
+
+    fn queue_again(&mut self, job: usize) {
+        self.jobs[job].state = if self.paused { State::Paused } else { State::Queued };
+    }
+
+    /// As it was asked to end: cancelled, or too late.
+    fn as_asked(&mut self, job: usize) {
+        let too_late = self.jobs[job].cancel == Some(Why::Deadline);
+        self.jobs[job].state = if too_late { State::Failed(Cause::Deadline) } else { State::Cancelled };
+    }
+
+    /// A person's cancel, or the deadline.
+    pub(super) fn ask_for_end(&mut self, job: usize, why: Why) {
+        match self.jobs[job].state {
+            State::Running { phase, .. } if phase != Phase::Offered => {
+                if self.jobs[job].cancel.is_none() {
+                    self.jobs[job].cancel = Some(why);
+                    self.revoke(job, why);
+                }
+            }
+            state => {
+                if matches!(state, State::Running { .. }) {
+                    self.free(job, Outcome::Cancelled, None);
+                }
+                let too_late = why == Why::Deadline;
+                self.jobs[job].state = if too_late { State::Failed(Cause::Deadline) } else { State::Cancelled };
+            }
+        }
+    }
+
+    /// The first reason stays.
+    pub(super) fn revoke(&mut self, job: usize, why: Why) {
+        let State::Running { machine, .. } = self.jobs[job].state else { return };
+        let wall = self.wall;
+        if let Some(lease) = self.machines[machine].lease.as_mut().filter(|lease| lease.revoked.is_none()) {
+            lease.revoked = Some((why, wall));
+            self.jobs[job].time_over = None;
+        }
+    }
+
+    fn free(&mut self, job: usize, outcome: Outcome, report: Option<u64>) {
+        let State::Running { machine, .. } = self.jobs[job].state else { unreachable!("only what runs has a lease") };
+        self.jobs[job].attempts.push((machine, outcome));
+        self.jobs[job].time_over = None;
+        let own = &mut self.machines[machine];
+        let lease = own.lease.take();
+        let sender = own.incarnation;
+        own.ended = lease.zip(report).map(|(lease, number)| (lease.epoch, lease.incarnation.unwrap_or(sender), number));
+    }
+}
+
+fn answer(said: Said) -> Answer {
+    match said {
+        Said::GoOn => Answer::GoOn,
+        Said::Stop(why) => Answer::Stop(why),
+        Said::Over => Answer::Over,
+    }
+}
