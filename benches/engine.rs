@@ -148,6 +148,7 @@ fn submission(workflow: &Name) -> Command {
         deadline: None,
         files: BTreeMap::new(),
         labels: BTreeMap::new(),
+        concurrency: None,
     };
     Command::SubmitJob(SubmitJob { request, idempotency: None, by: Principal::System })
 }

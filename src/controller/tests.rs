@@ -131,6 +131,7 @@ fn submission(key: Option<&str>) -> Command {
         deadline: None,
         files: BTreeMap::new(),
         labels: BTreeMap::new(),
+        concurrency: None,
     };
     Command::SubmitJob(SubmitJob { request, idempotency: None, by: Principal::System })
 }

@@ -7,13 +7,13 @@ use super::{
     job::{Job, JobState, Phase},
     lease::LeaseState,
     machine::Machine,
-    queue::Queue,
+    queue::{Class, Order, Queue},
     rows::Rows,
     state::Fleet,
     timers::{MonoTimer, WallTimer},
 };
 use crate::{
-    ids::{AttemptId, BatchId, Epoch, JobId},
+    ids::{AttemptId, BatchId, Epoch, Name},
     time::Now,
 };
 
@@ -188,12 +188,13 @@ impl Fleet {
         same("keys", mine.unique_keys == anew.unique_keys);
         same("idempotency keys", mine.idempotency == anew.idempotency);
         same("blocked jobs", self.queue.blocked == fresh.queue.blocked);
-        same("queued jobs", self.queue.classes == fresh.queue.classes);
-        same("queued jobs' number", queued(&self.queue) == self.queued_jobs());
+        same("queued jobs", queued(&self.queue) == queued(&fresh.queue));
+        same("queued jobs' number", queued(&self.queue).len() == self.queued_jobs());
+        self.check_concurrency(&fresh, wrong);
     }
 
-    fn queued_jobs(&self) -> BTreeSet<JobId> {
-        self.jobs.values().filter(|job| job.state == JobState::Queued).map(|job| job.id).collect()
+    fn queued_jobs(&self) -> usize {
+        self.jobs.values().filter(|job| job.state == JobState::Queued).count()
     }
 
     /// The rows of all open work, as a store would hand them back.
@@ -210,6 +211,8 @@ impl Fleet {
     }
 }
 
-fn queued(queue: &Queue) -> BTreeSet<JobId> {
-    queue.classes.values().flat_map(BTreeMap::values).flatten().map(|order| order.job).collect()
+fn queued(queue: &Queue) -> BTreeSet<(&Class, &Name, Order)> {
+    let classes = queue.classes.iter().chain(&queue.held);
+    let teams = classes.flat_map(|(class, teams)| teams.iter().map(move |(team, orders)| (class, team, orders)));
+    teams.flat_map(|(class, team, orders)| orders.iter().map(move |order| (class, team, *order))).collect()
 }

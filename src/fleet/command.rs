@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     attempt::{Artifact, FailureReport, StepRecord},
+    concurrency::Concurrency,
     document::{DocumentKind, DocumentSpec, Labels},
     lease::Fence,
     machine::{Certificate, ModeName, ReadinessReport, Session},
@@ -75,6 +76,8 @@ pub struct JobRequest {
     pub deadline: Option<Timestamp>,
     pub files: BTreeMap<String, Digest>,
     pub labels: Labels,
+    /// As the version says, its key made from the input.
+    pub concurrency: Option<Concurrency>,
 }
 
 /// All or none. Faults have pointers such as `/items/3/machine`.

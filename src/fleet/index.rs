@@ -74,7 +74,8 @@ impl Fleet {
         }
         match &job.state {
             JobState::Scheduled { due } => self.wall_timers.set(WallTimer::Due(job.id), *due),
-            JobState::Queued => self.queue.insert(self.class_of(&job), spec.team.clone(), self.order_of(&job)),
+            JobState::Queued => self.enqueue(&job),
+            JobState::Running(_) | JobState::Waiting(_) => self.occupy(&job),
             JobState::Blocked { .. } => self.queue.block(self.class_of(&job), job.id),
             _ => {}
         }
@@ -98,10 +99,8 @@ impl Fleet {
         self.wall_timers.clear(WallTimer::Deadline(id));
         self.wall_timers.clear(WallTimer::Due(id));
         match &job.state {
-            JobState::Queued => {
-                let (class, order) = (self.class_of(&job), self.order_of(&job));
-                self.queue.remove(&class, &spec.team, &order);
-            }
+            JobState::Queued => self.dequeue(&job),
+            JobState::Running(_) | JobState::Waiting(_) => self.vacate(&job),
             JobState::Blocked { .. } => {
                 let class = self.class_of(&job);
                 self.queue.unblock(&class, id);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     attempt::{Attempt, Failure},
+    concurrency::Concurrency,
     document::{Labels, RetryPolicy},
     token::Principal,
 };
@@ -62,6 +63,8 @@ pub struct JobSpec {
     pub retry: RetryPolicy,
     /// Limit of one attempt, counted from its first step.
     pub timeout_ms: u64,
+    #[serde(default)]
+    pub concurrency: Option<Concurrency>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

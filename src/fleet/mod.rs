@@ -14,6 +14,7 @@ mod attempt;
 mod batch;
 mod check;
 mod command;
+mod concurrency;
 mod decide;
 mod dirty;
 mod document;
@@ -50,6 +51,7 @@ pub use command::{
     Replay, Report, ReportBody, ResumeDocument, ResumeFleet, RetryJob, RevokeJoinToken, RevokeToken, SetMode,
     SubmitBatch, SubmitJob,
 };
+pub use concurrency::Concurrency;
 pub use decide::{decide, faults_of, needs};
 pub use document::{
     AppSpec, DEFAULT_POOL, DocumentHead, DocumentKind, DocumentSpec, DocumentVersion, Labels, Pause, PoolSpec,

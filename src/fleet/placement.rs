@@ -53,7 +53,7 @@ impl Fleet {
             return Vec::new();
         }
         let mut draft = Draft::new(self, now, Principal::System);
-        let queued = self.queue.classes.iter().filter(|_| self.fit.structure);
+        let queued = self.queue.classes.iter().chain(&self.queue.held).filter(|_| self.fit.structure);
         for (class, teams) in queued {
             if let Some(reason) = self.blocked_reason(class) {
                 for order in teams.values().flatten() {

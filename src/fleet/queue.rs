@@ -31,9 +31,14 @@ pub(super) struct Order {
     pub(super) job: JobId,
 }
 
+/// By class, then team.
+pub(super) type Classes = BTreeMap<Class, BTreeMap<Name, BTreeSet<Order>>>;
+
 #[derive(Debug, Clone, Default)]
 pub(super) struct Queue {
-    pub(super) classes: BTreeMap<Class, BTreeMap<Name, BTreeSet<Order>>>,
+    pub(super) classes: Classes,
+    /// Jobs beside their class: others with their concurrency key run, or go before them.
+    pub(super) held: Classes,
     pub(super) blocked: BTreeMap<Class, BTreeSet<JobId>>,
 }
 
@@ -67,17 +72,14 @@ impl Queue {
         self.classes.entry(class).or_default().entry(team).or_default().insert(order);
     }
 
+    pub(super) fn hold(&mut self, class: Class, team: Name, order: Order) {
+        self.held.entry(class).or_default().entry(team).or_default().insert(order);
+    }
+
+    /// Wherever it stands.
     pub(super) fn remove(&mut self, class: &Class, team: &Name, order: &Order) {
-        let Some(teams) = self.classes.get_mut(class) else { return };
-        if let Some(orders) = teams.get_mut(team) {
-            orders.remove(order);
-            if orders.is_empty() {
-                teams.remove(team);
-            }
-        }
-        if teams.is_empty() {
-            self.classes.remove(class);
-        }
+        remove(&mut self.classes, class, team, order);
+        remove(&mut self.held, class, team, order);
     }
 
     pub(super) fn block(&mut self, class: Class, job: JobId) {
@@ -90,5 +92,18 @@ impl Queue {
         if jobs.is_empty() {
             self.blocked.remove(class);
         }
+    }
+}
+
+fn remove(from: &mut Classes, class: &Class, team: &Name, order: &Order) {
+    let Some(teams) = from.get_mut(class) else { return };
+    if let Some(orders) = teams.get_mut(team) {
+        orders.remove(order);
+        if orders.is_empty() {
+            teams.remove(team);
+        }
+    }
+    if teams.is_empty() {
+        from.remove(class);
     }
 }

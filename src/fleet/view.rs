@@ -126,8 +126,9 @@ impl Fleet {
     pub fn queue_position(&self, job: JobId) -> Option<u64> {
         let job = self.jobs.get(&job).filter(|job| job.state == JobState::Queued)?;
         let order = self.order_of(job);
-        let teams = self.queue.classes.get(&self.class_of(job))?;
-        let before = teams.values().map(|orders| orders.range(..order).count()).sum::<usize>();
+        let class = self.class_of(job);
+        let teams = [&self.queue.classes, &self.queue.held].into_iter().filter_map(|jobs| jobs.get(&class));
+        let before = teams.flat_map(BTreeMap::values).map(|orders| orders.range(..order).count()).sum::<usize>();
         u64::try_from(before).ok()
     }
 }

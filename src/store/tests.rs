@@ -41,6 +41,7 @@ fn job(number: u64, workflow: &str) -> Job {
         apps: BTreeMap::new(),
         retry: RetryPolicy::default(),
         timeout_ms: 60_000,
+        concurrency: None,
     };
     Job {
         id: JobId::new(1_000 + number, u128::from(number)),

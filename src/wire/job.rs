@@ -109,6 +109,8 @@ pub struct Job {
     pub output: Option<Value>,
     pub labels: BTreeMap<String, String>,
     pub require: BTreeMap<String, String>,
+    /// Where its workflow limits how many jobs run at once.
+    pub concurrency: Option<Concurrency>,
     pub files: BTreeMap<String, Digest>,
     /// The machine of the current or last attempt.
     pub machine: Option<MachineName>,
@@ -130,6 +132,14 @@ pub struct Job {
     pub progress: Option<Value>,
     pub failure: Option<Failure>,
     pub attempts: Vec<Attempt>,
+}
+
+/// At most `max` jobs of the workflow with this key run at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Concurrency {
+    /// Null where all jobs of the workflow count together.
+    pub key: Option<String>,
+    pub max: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -54,6 +54,8 @@ pub const FAULTS: usize = 100;
 pub const REPEATS: u32 = 100;
 /// Attempts of a job.
 pub const ATTEMPTS: u32 = 100;
+/// Jobs of one concurrency key that may run at once.
+pub const CONCURRENT: u32 = 10_000;
 /// Steps an expression or template may take, in units of its engine.
 pub const TEMPLATE_FUEL: u64 = 200_000;
 /// Bytes an expression or template may yield.

@@ -87,6 +87,7 @@ bad! {
     documents_are_held_against_one_another: "across.yaml",
     tabs_and_keys_that_stand_twice_are_told: "tabs.yaml",
     json_has_places_too: "pool.json",
+    a_concurrency_key_is_made_from_what_may_be_shown: "concurrency.yaml",
     an_empty_file_is_doubtful: "empty.yaml",
 }
 

@@ -152,6 +152,7 @@ impl Fleet {
         self.cooling.entry(*job).or_default().insert(*machine);
         let until = event.mono.saturating_add(self.settings.decline_cool_down);
         self.mono_timers.set(MonoTimer::CoolDown(*job, *machine), until);
+        self.cooling_changed(*job);
     }
 
     pub(super) fn cool_down_over(&mut self, job: JobId, machine: MachineId) {
@@ -162,6 +163,7 @@ impl Fleet {
                 self.cooling.remove(&job);
             }
         }
+        self.cooling_changed(job);
     }
 
     fn offered(&mut self, event: &Event) {

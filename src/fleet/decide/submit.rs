@@ -7,6 +7,7 @@ use crate::{
     fleet::{
         batch::{Batch, Counts},
         command::{JobRequest, SubmitBatch, SubmitJob},
+        concurrency,
         document::{DEFAULT_POOL, DocumentKind, DocumentSpec, WorkflowSpec},
         draft::Draft,
         event::{Fact, Submitted},
@@ -194,6 +195,7 @@ fn pin(
         apps,
         retry: workflow.retry.clone(),
         timeout_ms: workflow.timeout_ms,
+        concurrency: request.concurrency,
     })
 }
 
@@ -238,6 +240,9 @@ fn check_request(draft: &Draft<'_>, request: &JobRequest, checks: &mut Checks<'_
     checks.labels("/require", &request.require);
     checks.count("/files", request.files.len());
     request.files.keys().for_each(|file| checks.file_name("/files", file));
+    if let Some(limit) = &request.concurrency {
+        concurrency::check_limit(checks, limit, draft.fleet.settings.max_text_chars);
+    }
     if request.priority.abs() > PRIORITY_MAX {
         checks.fault("/priority", format!("is outside -{PRIORITY_MAX} to {PRIORITY_MAX}"));
     }

@@ -1,6 +1,7 @@
 //! Stories of the fleet, told with a store, clients and agents that are a few lines each.
 
 mod batch_stories;
+mod concurrency_stories;
 mod document_stories;
 mod job_stories;
 mod lease_stories;

@@ -10,9 +10,10 @@ use proptest::prelude::*;
 use super::world::*;
 use crate::{
     fleet::{
-        CancelBatch, CancelJob, Command, DocumentKind, DocumentSpec, End, Fact, Idempotency, Job, JobRequest, ModeName,
-        Offer, PatchMachine, PauseDocument, Poll, Progress, Reply, Report, ReportBody, ResumeDocument, RetryJob,
-        Session, SubmitBatch, SubmitJob, WorkflowSpec, attempt::Category, lease::Answer, reply::Assignment,
+        CancelBatch, CancelJob, Command, Concurrency, DocumentKind, DocumentSpec, End, Fact, Idempotency, Job,
+        JobRequest, ModeName, Offer, PatchMachine, PauseDocument, Poll, Progress, Reply, Report, ReportBody,
+        ResumeDocument, RetryJob, Session, SubmitBatch, SubmitJob, WorkflowSpec, attempt::Category, lease::Answer,
+        reply::Assignment,
     },
     ids::{BatchId, Digest, JobId},
     time::{Now, Timestamp},
@@ -79,6 +80,7 @@ struct Request {
     priority: i32,
     north: bool,
     key: Option<u8>,
+    limit: Option<(u8, u32)>,
     run_in: Option<u32>,
     deadline_in: Option<u32>,
 }
@@ -92,15 +94,17 @@ fn any_request() -> impl Strategy<Value = Request> {
         -100..=100i32,
         proptest::bool::weighted(0.2),
         proptest::option::weighted(0.3, 0..4u8),
+        proptest::option::weighted(0.4, (0..2u8, 1..3u32)),
         times,
     )
-        .prop_map(|(workflow, machine, team, priority, north, key, (run_in, deadline_in))| Request {
+        .prop_map(|(workflow, machine, team, priority, north, key, limit, (run_in, deadline_in))| Request {
             workflow,
             machine,
             team,
             priority,
             north,
             key,
+            limit,
             run_in,
             deadline_in,
         })
@@ -208,6 +212,7 @@ impl Game {
             require: if request.north { labels(&[("site", "north")]) } else { labels(&[]) },
             priority: request.priority,
             key: request.key.map(|key| format!("key {key}")),
+            concurrency: request.limit.map(|(key, max)| Concurrency { key: Some(format!("limit {key}")), max }),
             run_at: request.run_in.and_then(at),
             deadline: request.deadline_in.and_then(at),
             ..super::world::request(if request.workflow { "enter" } else { "short" })

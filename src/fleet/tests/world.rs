@@ -90,6 +90,7 @@ pub(super) fn request(workflow: &str) -> JobRequest {
         deadline: None,
         files: BTreeMap::new(),
         labels: Labels::new(),
+        concurrency: None,
     }
 }
 

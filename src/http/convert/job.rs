@@ -4,7 +4,7 @@ use super::{attempt::artifact, value};
 use crate::{
     fleet,
     ids::Digest,
-    wire::job::{Artifact, Attempt, Failure, Job, StepRef},
+    wire::job::{Artifact, Attempt, Concurrency, Failure, Job, StepRef},
 };
 
 /// The artifacts of a job, and which of their blobs have arrived.
@@ -60,6 +60,7 @@ pub(crate) fn job(job: &fleet::Job, queue_position: Option<u64>, evidence: &Evid
         output: job.output().map(value),
         labels: spec.labels.clone(),
         require: spec.require.clone(),
+        concurrency: spec.concurrency.as_ref().map(|limit| Concurrency { key: limit.key.clone(), max: limit.max }),
         files: spec.files.clone(),
         machine: job.machine().cloned(),
         requested_machine,

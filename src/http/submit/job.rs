@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    fleet::{self, DocumentKind, JobRequest},
+    fleet::{self, Concurrency, DocumentKind, JobRequest},
     http::{
         app::App,
         documents::Entry,
@@ -15,6 +15,7 @@ use crate::{
     ids::{Digest, Json, Name},
     time::{Timestamp, parse_duration},
     wire::{self, problem::Fault},
+    workflow::{Scope, ScopeParts, TemplateError, Workflow},
 };
 
 /// What is wrong with more jobs than this is not told one by one.
@@ -160,7 +161,7 @@ impl Check<'_> {
             self.fault(faults, "/workflow", format!("there is no workflow `{}` of this version", request.workflow));
             return None;
         };
-        let input = self.input(entry, &request.input, faults)?;
+        let (input, concurrency) = self.input(entry, &request.input, faults)?;
         Some(JobRequest {
             workflow: request.workflow,
             version: Some(entry.version.version),
@@ -174,11 +175,17 @@ impl Check<'_> {
             deadline,
             files: request.files,
             labels: request.labels,
+            concurrency,
         })
     }
 
-    /// With the schema's defaults, as the job will show it.
-    fn input(&self, entry: &Entry, input: &serde_json::Value, faults: &mut Vec<Fault>) -> Option<Json> {
+    /// With the schema's defaults, as the job will show it, and with what it says of the workflow's concurrency.
+    fn input(
+        &self,
+        entry: &Entry,
+        input: &serde_json::Value,
+        faults: &mut Vec<Fault>,
+    ) -> Option<(Json, Option<Concurrency>)> {
         let document = match entry.document() {
             Ok(document) => document,
             Err(error) => {
@@ -186,12 +193,36 @@ impl Check<'_> {
                 return None;
             }
         };
-        let schema = &document.as_workflow()?.input;
-        for wrong in schema.check(input) {
+        let workflow = document.as_workflow()?;
+        let schema = &workflow.input;
+        let wrong = schema.check(input);
+        let concurrency = match concurrency(workflow, input, self.app.clock().now().wall).transpose() {
+            // Of an input that does not fit, no key is expected.
+            _ if !wrong.is_empty() => None,
+            Ok(concurrency) => concurrency,
+            Err(error) => {
+                self.fault(faults, "/input", format!("the workflow's concurrency key cannot be made from it: {error}"));
+                None
+            }
+        };
+        for wrong in wrong {
             self.fault(faults, &format!("/input{}", wrong.pointer), wrong.detail);
         }
-        Some(Json::new(schema.with_defaults(input).to_string()))
+        Some((Json::new(schema.with_defaults(input).to_string()), concurrency))
     }
+}
+
+fn concurrency(
+    workflow: &Workflow,
+    input: &serde_json::Value,
+    now: Timestamp,
+) -> Option<Result<Concurrency, TemplateError>> {
+    let limit = workflow.concurrency.as_ref()?;
+    let key = limit.key.as_ref().map(|key| {
+        let now_ms = i64::try_from(now.as_ms()).unwrap_or(i64::MAX);
+        key.text(&Scope::new(&ScopeParts { input: workflow.input.complete(input), now_ms, ..ScopeParts::default() }))
+    });
+    Some(key.transpose().map(|key| Concurrency { key, max: limit.max }))
 }
 
 /// A time, or a duration from now.

@@ -24,4 +24,4 @@ pub use step::{
     Scroll, Step, Subject, TypeText, Via, Watch,
 };
 pub use target::{Find, ImageTarget, PixelProbe, Place, Position, Probe, Target, TitleMatch, WindowTarget};
-pub use workflow::{RetryPolicy, Workflow};
+pub use workflow::{Concurrency, RetryPolicy, Workflow};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::scalar::{Category, Digest, ImageFile, Name};
 use super::step::Step;
 use crate::workflow::input::InputSchema;
+use crate::workflow::template::Template;
 use crate::workflow::value::ValueTemplate;
 
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub struct Workflow {
     /// Of one attempt.
     pub timeout: Duration,
     pub retry: RetryPolicy,
+    /// `None`: as many run at once as there are machines.
+    pub concurrency: Option<Concurrency>,
     /// Digests of the images, once the document travels.
     pub images: BTreeMap<ImageFile, Digest>,
 }
@@ -41,6 +44,14 @@ impl Workflow {
         }
         self.steps.iter().map(count).sum()
     }
+}
+
+/// At most `max` jobs with one key run at once.
+#[derive(Clone, Debug)]
+pub struct Concurrency {
+    /// Computed when a job is submitted, from `input` alone. `None`: all jobs of the workflow count together.
+    pub key: Option<Template>,
+    pub max: u32,
 }
 
 /// When a failed or lost attempt is followed by another.

@@ -6,6 +6,7 @@
 mod action;
 mod app;
 mod command;
+mod concurrency;
 mod document;
 mod fields;
 mod gesture;

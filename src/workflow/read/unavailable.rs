@@ -6,7 +6,6 @@ use crate::workflow::node::Node;
 pub(super) const KINDS: [&str; 6] = ["credential", "channel", "trigger", "alert", "team", "provisioner"];
 pub(super) const APP: [&str; 7] =
     ["login", "logout", "on_popup", "on_unknown", "unavailable", "max_sessions", "session"];
-pub(super) const WORKFLOW: [&str; 1] = ["concurrency"];
 pub(super) const POOL: [&str; 5] = ["admission", "canary", "session", "baseline", "maintenance"];
 pub(super) const STEP_OPTIONS: [&str; 3] = ["commit", "verify", "settle"];
 pub(super) const ACTIONS: [&str; 17] = [

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::Reader;
 use super::fields::Fields;
 use super::target::transpose;
-use super::{Reader, unavailable};
 use crate::workflow::input::InputSchema;
 use crate::workflow::limits;
 use crate::workflow::model::{Category, Name, RetryPolicy, Workflow};
@@ -19,13 +19,14 @@ impl Reader {
         self.apps = apps.len();
         let pool = fields.take("pool").map(|node| self.name(node));
         let input = self.input(fields.take("input"));
+        let concurrency = fields.take("concurrency").map(|node| self.concurrency(node, input.as_ref()));
         let vars = fields.take("vars").and_then(|node| self.initial_vars(node));
         let timeout = fields.take("timeout").map(|node| self.duration(node));
         let retry = fields.take("retry").map(|node| self.retry(node));
         let steps = fields.require("steps", "a workflow", self).and_then(|node| self.steps(node, "steps", 0));
         let output = fields.take("output").map(|node| self.output(node));
         let images = self.digests(&mut fields);
-        fields.finish("a workflow", &unavailable::WORKFLOW, self);
+        fields.finish("a workflow", &[], self);
         Some(Workflow {
             name: name?,
             description,
@@ -38,6 +39,7 @@ impl Reader {
             output: transpose(output)?,
             timeout: transpose(timeout)?.unwrap_or(Workflow::DEFAULT_TIMEOUT),
             retry: transpose(retry)?.unwrap_or_default(),
+            concurrency: transpose(concurrency)?,
             images: images?,
         })
     }
