@@ -149,6 +149,7 @@ fn submission(workflow: &Name) -> Command {
         files: BTreeMap::new(),
         labels: BTreeMap::new(),
         concurrency: None,
+        notify: Vec::new(),
     };
     Command::SubmitJob(SubmitJob { request, idempotency: None, by: Principal::System })
 }

@@ -21,7 +21,7 @@ pub(super) fn pool_apps(fleet: &Fleet, pool: &Name) -> PoolApps {
     let head = fleet.document(DocumentKind::Pool, pool);
     let named = head.and_then(|head| match &head.spec {
         DocumentSpec::Pool(spec) => Some(&spec.apps),
-        DocumentSpec::Workflow(_) | DocumentSpec::App(_) => None,
+        DocumentSpec::Workflow(_) | DocumentSpec::App(_) | DocumentSpec::Channel(_) => None,
     });
     let stored = |name: &Name| fleet.document(DocumentKind::App, name).map(|head| (name.clone(), head.version));
     let apps: Vec<_> = named.into_iter().flatten().filter_map(stored).collect();

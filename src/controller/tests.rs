@@ -132,6 +132,7 @@ fn submission(key: Option<&str>) -> Command {
         files: BTreeMap::new(),
         labels: BTreeMap::new(),
         concurrency: None,
+        notify: Vec::new(),
     };
     Command::SubmitJob(SubmitJob { request, idempotency: None, by: Principal::System })
 }

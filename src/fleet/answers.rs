@@ -38,7 +38,12 @@ impl Fleet {
                 }
                 Reply::Report(reply)
             }
-            Reply::Document(_) | Reply::Token(_) | Reply::JoinToken(_) | Reply::Done => reply,
+            Reply::Document(_)
+            | Reply::Channel(_)
+            | Reply::Token(_)
+            | Reply::JoinToken(_)
+            | Reply::Replayed { .. }
+            | Reply::Done => reply,
         }
     }
 

@@ -10,6 +10,7 @@ use super::{
     queue::{Class, Order, Queue},
     rows::Rows,
     state::Fleet,
+    subscriber::TargetRow,
     timers::{MonoTimer, WallTimer},
 };
 use crate::{
@@ -31,6 +32,7 @@ impl Fleet {
         self.check_batches(&mut wrong);
         self.check_timers(&mut wrong);
         self.check_indexes(&mut wrong);
+        self.outbox.check(&mut wrong);
         wrong
     }
 
@@ -207,6 +209,13 @@ impl Fleet {
             heads: self.documents.values().cloned().collect(),
             tokens: self.tokens.values().cloned().collect(),
             join_tokens: self.join_tokens.values().cloned().collect(),
+            targets: self
+                .targets
+                .iter()
+                .map(|(channel, target)| TargetRow { channel: channel.clone(), target: (**target).clone() })
+                .collect(),
+            pending: self.outbox.rows(),
+            newest_event: self.seq,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What can be asked of the fleet. Roles were checked before; everything that depends on state is checked here.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     attempt::{Artifact, FailureReport, StepRecord},
@@ -8,6 +8,7 @@ use super::{
     document::{DocumentKind, DocumentSpec, Labels},
     lease::Fence,
     machine::{Certificate, ModeName, ReadinessReport, Session},
+    subscriber::{Notify, SecretText, SubscriberId},
     token::{Principal, Role},
 };
 use crate::{
@@ -40,6 +41,9 @@ pub enum Command {
     RevokeToken(RevokeToken),
     CreateJoinToken(CreateJoinToken),
     RevokeJoinToken(RevokeJoinToken),
+    PutChannel(PutChannel),
+    ReportDeliveries(Vec<DeliveryReport>),
+    ReplayMessages(ReplayMessages),
     /// Timers that are due. The engine sends it when `next_timeout` says so.
     Tick,
 }
@@ -78,6 +82,7 @@ pub struct JobRequest {
     pub labels: Labels,
     /// As the version says, its key made from the input.
     pub concurrency: Option<Concurrency>,
+    pub notify: Vec<Notify>,
 }
 
 /// All or none. Faults have pointers such as `/items/3/machine`.
@@ -129,6 +134,56 @@ pub struct PutDocument {
     pub spec: DocumentSpec,
     /// `If-Match`: the version the writer has seen; `Some(0)` where it must not exist.
     pub if_version: Option<u32>,
+    pub by: Principal,
+}
+
+/// A channel's document, and where it sends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PutChannel {
+    pub document: PutDocument,
+    pub target: TargetChange,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetChange {
+    pub url: String,
+    /// None: the value stored before.
+    pub headers: BTreeMap<String, Option<SecretText>>,
+    /// None: those stored before.
+    pub secrets: Option<Vec<SecretText>>,
+    /// For a channel that has none.
+    pub spare: SecretText,
+}
+
+/// How sending to one subscriber went: what arrived, and what did not, with which it ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeliveryReport {
+    pub subscriber: SubscriberId,
+    /// Number of the message and status of the answer.
+    pub delivered: Vec<(u64, u16)>,
+    pub failed: Option<Attempted>,
+}
+
+/// An attempt that failed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attempted {
+    pub seq: u64,
+    pub told_as: String,
+    /// When the event happened.
+    pub told_at: Timestamp,
+    /// None: no answer came.
+    pub status: Option<u16>,
+    pub error: String,
+    /// The receiver asked not to be tried again sooner.
+    pub retry_after: Option<Duration>,
+}
+
+/// Messages from this number on, up to `to`, are sent again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReplayMessages {
+    pub subscriber: SubscriberId,
+    pub from: u64,
+    pub to: Option<u64>,
     pub by: Principal,
 }
 

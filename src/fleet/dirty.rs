@@ -6,8 +6,10 @@ use super::{
     batch::Batch,
     document::{DocumentKind, DocumentVersion},
     job::Job,
+    message::{DeliveryRow, Posted},
     rows::{ArtifactRow, IdempotencyRow, Made, StepRow, UniqueKeyRow, Write},
     state::Fleet,
+    subscriber::{SubscriberId, TargetRow},
 };
 use crate::ids::{BatchId, Digest, JobId, JoinTokenId, MachineId, Name, TokenId};
 
@@ -27,6 +29,10 @@ pub(super) struct Dirty {
     pub(super) versions: Vec<DocumentVersion>,
     pub(super) steps: Vec<StepRow>,
     pub(super) artifacts: Vec<ArtifactRow>,
+    pub(super) posted: Vec<Posted>,
+    deliveries: BTreeMap<(SubscriberId, u64), DeliveryRow>,
+    /// Of channels, also of deleted ones.
+    pub(super) targets: BTreeSet<Name>,
     /// Settled since then: still answered from memory, because the store does not have them yet.
     pub(super) settled: Settled,
 }
@@ -47,6 +53,10 @@ pub(super) struct Remembered {
 }
 
 impl Dirty {
+    pub(super) fn deliver(&mut self, row: DeliveryRow) {
+        self.deliveries.insert((row.subscriber.clone(), row.seq), row);
+    }
+
     /// The rows as they are now.
     pub(super) fn into_writes(self, fleet: &Fleet) -> Vec<Write> {
         let mut writes = Vec::new();
@@ -77,6 +87,13 @@ impl Dirty {
         writes.extend(unique_keys.into_values().map(|row| Write::UniqueKey(Box::new(row))));
         writes.extend(self.steps.into_iter().map(|row| Write::Step(Box::new(row))));
         writes.extend(self.artifacts.into_iter().map(|row| Write::Artifact(Box::new(row))));
+        writes.extend(self.targets.into_iter().map(|channel| match fleet.targets.get(&channel) {
+            Some(target) => Write::Target(Box::new(TargetRow { target: (**target).clone(), channel })),
+            None => Write::TargetGone(channel),
+        }));
+        // What was posted and settled at once is settled in the end.
+        writes.extend(self.posted.into_iter().map(Write::Posted));
+        writes.extend(self.deliveries.into_values().map(|row| Write::Delivery(Box::new(row))));
         writes
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{attempt::Category, token::Principal};
+use super::{attempt::Category, subscriber::ChannelSpec, token::Principal};
 use crate::{
     ids::{Digest, Json, Name},
     time::Timestamp,
@@ -21,16 +21,18 @@ pub enum DocumentKind {
     Workflow,
     App,
     Pool,
+    Channel,
 }
 
 impl DocumentKind {
-    pub const ALL: [Self; 3] = [Self::Workflow, Self::App, Self::Pool];
+    pub const ALL: [Self; 4] = [Self::Workflow, Self::App, Self::Pool, Self::Channel];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Workflow => "workflow",
             Self::App => "app",
             Self::Pool => "pool",
+            Self::Channel => "channel",
         }
     }
 }
@@ -68,6 +70,7 @@ pub enum DocumentSpec {
     Workflow(WorkflowSpec),
     App(AppSpec),
     Pool(PoolSpec),
+    Channel(ChannelSpec),
 }
 
 impl DocumentSpec {
@@ -76,6 +79,7 @@ impl DocumentSpec {
             Self::Workflow(_) => DocumentKind::Workflow,
             Self::App(_) => DocumentKind::App,
             Self::Pool(_) => DocumentKind::Pool,
+            Self::Channel(_) => DocumentKind::Channel,
         }
     }
 }

@@ -11,6 +11,8 @@ use super::{
     job::{BlockedReason, CancelRequest, Job},
     lease::{Answer, RevokeWhy},
     machine::{Certificate, Machine, Mode, Readiness, Session},
+    message::{Failed, Parked, Replayed, Settled},
+    subscriber::{Notify, SubscriberId, Target},
     token::{JoinToken, Principal, Token},
 };
 use crate::{
@@ -115,6 +117,17 @@ facts! {
     "workflow.stored" WorkflowStored { document: Stored, }
     "app.stored" AppStored { document: Stored, }
     "pool.stored" PoolStored { document: Stored, }
+    /// Its secrets are in a row of their own.
+    "channel.stored" ChannelStored { document: Stored, #[serde(skip)] target: Option<Box<Target>>, }
+    "channel.replayed" ChannelReplayed { channel: Name, replayed: Replayed, }
+    /// Messages were given up; a replay sends them again.
+    "channel.parked" ChannelParked { channel: Name, parked: Parked, }
+    /// The same for an address a job was submitted with.
+    "notification.replayed" NotificationReplayed { job: JobId, number: u8, replayed: Replayed, }
+    "notification.parked" NotificationParked { job: JobId, number: u8, parked: Parked, }
+    /// Not durable as an event; what became of each message is in its row. So with the next one.
+    "message.settled" MessagesSettled { subscriber: SubscriberId, settled: Vec<Settled>, }
+    "message.failed" MessageFailed { subscriber: SubscriberId, failed: Failed, }
     "document.deleted" DocumentDeleted { document: DocumentKind, name: Name, }
     "document.paused" DocumentPaused { document: DocumentKind, name: Name, pause: Pause, }
     "document.resumed" DocumentResumed { document: DocumentKind, name: Name, }
@@ -144,7 +157,7 @@ pub struct Declining {
     pub incarnation: Incarnation,
 }
 
-/// A new job. As JSON it has no input.
+/// A new job. As JSON it has no input and no secrets.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(transparent)]
 pub struct Submitted(pub Box<Job>);
@@ -154,6 +167,7 @@ impl Serialize for Submitted {
         let mut job = (*self.0).clone();
         let mut spec = (*job.spec).clone();
         spec.input = Json::new("null");
+        spec.notify = spec.notify.iter().map(Notify::without_secret).collect();
         job.spec = spec.into();
         job.serialize(serializer)
     }
@@ -198,7 +212,14 @@ impl Event {
 
     /// Whether it is logged and committed; the others are heartbeats and the like.
     pub const fn is_durable(&self) -> bool {
-        !matches!(self.fact, Fact::MachineHeard { .. } | Fact::CooledDown { .. } | Fact::FitChecked {})
+        !matches!(
+            self.fact,
+            Fact::MachineHeard { .. }
+                | Fact::CooledDown { .. }
+                | Fact::FitChecked {}
+                | Fact::MessagesSettled { .. }
+                | Fact::MessageFailed { .. }
+        )
     }
 }
 

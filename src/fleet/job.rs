@@ -8,6 +8,7 @@ use super::{
     attempt::{Attempt, Failure},
     concurrency::Concurrency,
     document::{Labels, RetryPolicy},
+    subscriber::Notify,
     token::Principal,
 };
 use crate::{
@@ -53,6 +54,9 @@ pub struct JobSpec {
     /// File name to content.
     pub files: BTreeMap<String, Digest>,
     pub labels: Labels,
+    /// Who is told of this job, besides the channels.
+    #[serde(default)]
+    pub notify: Vec<Notify>,
     pub team: Name,
     pub by: Principal,
     pub batch: Option<BatchId>,

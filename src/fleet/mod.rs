@@ -27,6 +27,8 @@ mod job;
 mod lease;
 mod limits;
 mod machine;
+mod message;
+mod outbox;
 mod placement;
 mod queue;
 mod refusal;
@@ -36,6 +38,7 @@ mod rows;
 mod settings;
 mod state;
 mod subjects;
+mod subscriber;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -46,10 +49,10 @@ pub use apply::apply;
 pub use attempt::{Artifact, Attempt, Category, Effect, FailedStep, Failure, FailureReport, Outcome, StepRecord};
 pub use batch::{Batch, Counts};
 pub use command::{
-    CancelBatch, CancelJob, Command, CreateJoinToken, CreateToken, DeleteDocument, End, Idempotency, JobRequest,
-    JoinMachine, PatchMachine, PauseDocument, PauseFleet, Poll, Progress, PutDocument, RemoveMachine, RenewCertificate,
-    Replay, Report, ReportBody, ResumeDocument, ResumeFleet, RetryJob, RevokeJoinToken, RevokeToken, SetMode,
-    SubmitBatch, SubmitJob,
+    Attempted, CancelBatch, CancelJob, Command, CreateJoinToken, CreateToken, DeleteDocument, DeliveryReport, End,
+    Idempotency, JobRequest, JoinMachine, PatchMachine, PauseDocument, PauseFleet, Poll, Progress, PutChannel,
+    PutDocument, RemoveMachine, RenewCertificate, Replay, ReplayMessages, Report, ReportBody, ResumeDocument,
+    ResumeFleet, RetryJob, RevokeJoinToken, RevokeToken, SetMode, SubmitBatch, SubmitJob, TargetChange,
 };
 pub use concurrency::Concurrency;
 pub use decide::{decide, faults_of, needs};
@@ -66,13 +69,16 @@ pub use lease::{Answer, EndedLease, Fence, Holder, Lease, LeaseState, RevokeWhy}
 pub use machine::{
     Certificate, Machine, Mode, ModeName, Readiness, ReadinessReport, ReadinessState, Session, Stats, Status,
 };
+pub use message::{DeliveryRow, DeliveryState, Due, OutboxCounts, PendingRow, Posted};
 pub use refusal::{Fault, Refusal};
 pub use reply::{
-    Assignment, BatchReply, DocumentDid, DocumentReply, JobDid, JobReply, Offer, PollReply, Reply, ReportReply,
+    Assignment, BatchReply, ChannelReply, DocumentDid, DocumentReply, JobDid, JobReply, Offer, PollReply, Reply,
+    ReportReply,
 };
 pub use rows::{ArtifactRow, Found, IdempotencyRow, Made, Meta, Need, Rows, StepRow, UniqueKeyRow, Write};
 pub use settings::Settings;
 pub use state::Fleet;
+pub use subscriber::{ChannelSpec, EventPattern, Notify, SecretText, SubscriberId, Target, TargetRow, told_kinds};
 pub use token::{JoinToken, Principal, Role, Token};
 pub use view::{MachineView, PoolSummary, Summary, TeamSummary};
 

@@ -17,11 +17,16 @@ pub enum Reply {
     Job(Box<JobReply>),
     Batch(Box<BatchReply>),
     Document(Box<DocumentReply>),
+    Channel(Box<ChannelReply>),
     Machine(Box<Machine>),
     Poll(Box<PollReply>),
     Report(Box<ReportReply>),
     Token(Box<Token>),
     JoinToken(Box<JoinToken>),
+    /// So many messages are sent again.
+    Replayed {
+        messages: u64,
+    },
     /// It is done and there is nothing to show.
     Done,
 }
@@ -54,6 +59,14 @@ pub struct BatchReply {
 pub struct DocumentReply {
     pub head: DocumentHead,
     pub did: DocumentDid,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChannelReply {
+    pub head: DocumentHead,
+    pub did: DocumentDid,
+    /// It has no secret but the one made for it now: that is to be shown, once.
+    pub made_secret: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

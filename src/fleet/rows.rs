@@ -10,6 +10,8 @@ use super::{
     document::{DocumentHead, DocumentKind, DocumentVersion, Pause},
     job::{IdempotencyKey, Job},
     machine::Machine,
+    message::{DeliveryRow, PendingRow, Posted},
+    subscriber::{SubscriberId, TargetRow},
     token::{JoinToken, Token},
 };
 use crate::{
@@ -35,6 +37,11 @@ pub enum Write {
     UniqueKey(Box<UniqueKeyRow>),
     Step(Box<StepRow>),
     Artifact(Box<ArtifactRow>),
+    /// Goes with the event of its number, in the same transaction.
+    Posted(Posted),
+    Delivery(Box<DeliveryRow>),
+    Target(Box<TargetRow>),
+    TargetGone(Name),
 }
 
 /// The fleet's own counters. One row.
@@ -120,6 +127,12 @@ pub struct Rows {
     pub heads: Vec<DocumentHead>,
     pub tokens: Vec<Token>,
     pub join_tokens: Vec<JoinToken>,
+    /// Of live channels.
+    pub targets: Vec<TargetRow>,
+    /// Not delivered and not given up, in the order of subscribers and numbers.
+    pub pending: Vec<PendingRow>,
+    /// Number of the newest event; 0 before the first.
+    pub newest_event: u64,
 }
 
 /// A row that may lie only on disk and has to be read before the command is decided.
@@ -139,6 +152,13 @@ pub enum Need {
         name: Name,
         version: u32,
     },
+    /// Numbers of a subscriber's messages from one to another, at most so many.
+    Messages {
+        subscriber: SubscriberId,
+        from: u64,
+        to: u64,
+        at_most: usize,
+    },
 }
 
 /// What was read. What the fleet has in memory goes before it.
@@ -150,4 +170,5 @@ pub struct Found {
     pub jobs: BTreeMap<JobId, Job>,
     pub batches: BTreeMap<BatchId, Batch>,
     pub versions: BTreeMap<(DocumentKind, Name, u32), DocumentVersion>,
+    pub messages: Vec<u64>,
 }

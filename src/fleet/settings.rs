@@ -35,6 +35,13 @@ pub struct Settings {
     pub unique_for: Duration,
     /// An idempotency key is kept so long after its job settled.
     pub idempotency_kept: Duration,
+    /// Messages that may wait for one subscriber; beyond it the oldest are given up.
+    pub max_pending_messages: usize,
+    /// The wait after the first failed attempt at a message; doubled with each further one.
+    pub first_retry: Duration,
+    pub longest_retry: Duration,
+    /// A message that has not arrived for so long is given up.
+    pub give_up: Duration,
     /// Timers handled by one `Tick`.
     pub max_timers_per_tick: usize,
 }
@@ -62,6 +69,10 @@ impl Default for Settings {
             ageing_placements: 10,
             unique_for: 365 * day,
             idempotency_kept: day,
+            max_pending_messages: 10_000,
+            first_retry: Duration::from_secs(5),
+            longest_retry: Duration::from_secs(3_600),
+            give_up: 3 * day,
             max_timers_per_tick: 1_000,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -19,10 +20,12 @@ use super::{
     job::{Job, JobState, Phase, Run},
     lease::LeaseState,
     machine::Machine,
+    outbox::Outbox,
     queue::Queue,
     refusal::Refusal,
     rows::{Found, Meta, Rows, Write},
     settings::Settings,
+    subscriber::Target,
     timers::{MonoTimer, Timers, WallTimer},
     token::{JoinToken, Token},
 };
@@ -43,6 +46,11 @@ pub struct Fleet {
     pub(super) documents: BTreeMap<(DocumentKind, Name), DocumentHead>,
     pub(super) tokens: BTreeMap<TokenId, Token>,
     pub(super) join_tokens: BTreeMap<JoinTokenId, JoinToken>,
+    /// Where live channels send.
+    pub(super) targets: BTreeMap<Name, Arc<Target>>,
+    pub(super) outbox: Outbox,
+    /// Number of the newest event.
+    pub(super) seq: u64,
     pub(super) links: BTreeMap<MachineId, Link>,
     pub(super) index: Index,
     pub(super) queue: Queue,
@@ -86,6 +94,8 @@ pub(super) struct Unchecked {
 impl Fleet {
     /// From the rows of the store. Every live lease, offered ones too, gets a full TTL; machines are offline until they are heard.
     pub fn load(settings: Settings, rows: Rows, now: Now) -> Self {
+        let outbox = Outbox::load(rows.pending, now.wall.max(rows.meta.wall), settings.max_pending_messages);
+        let targets = rows.targets.into_iter().map(|row| (row.channel, Arc::new(row.target))).collect();
         let mut fleet = Self {
             settings,
             meta: rows.meta,
@@ -95,6 +105,9 @@ impl Fleet {
             documents: rows.heads.into_iter().map(|head| ((head.kind(), head.name.clone()), head)).collect(),
             tokens: rows.tokens.into_iter().map(|token| (token.id, token)).collect(),
             join_tokens: rows.join_tokens.into_iter().map(|token| (token.id, token)).collect(),
+            targets,
+            outbox,
+            seq: rows.newest_event,
             links: BTreeMap::new(),
             index: Index::default(),
             queue: Queue::default(),
@@ -186,7 +199,8 @@ impl Fleet {
     pub fn next_timeout(&self, now: Now) -> Option<Duration> {
         let mono = self.mono_timers.next().map(|due| due.since(now.mono));
         let wall = self.wall_timers.next().map(|due| due.since(self.steady(now).wall));
-        [mono, wall].into_iter().flatten().min()
+        let full = self.outbox.full().next().map(|_| Duration::ZERO);
+        [mono, wall, full].into_iter().flatten().min()
     }
 
     pub fn settings(&self) -> &Settings {

@@ -1,6 +1,9 @@
 //! What each event is about and whom it wakes.
 
-use super::event::{Event, Fact, Subjects, Wake, Wakes};
+use super::{
+    document::DocumentKind,
+    event::{Event, Fact, Subjects, Wake, Wakes},
+};
 
 impl Event {
     pub fn subjects(&self) -> Subjects {
@@ -42,7 +45,16 @@ impl Event {
             | Fact::MachineCertificateRenewed { machine, .. }
             | Fact::MachineCertificateSettled { machine, .. }
             | Fact::MachineRemoved { machine, .. } => Subjects { machine: Some(*machine), ..none },
-            Fact::WorkflowStored { document } | Fact::AppStored { document } | Fact::PoolStored { document } => {
+            Fact::ChannelReplayed { channel, .. } | Fact::ChannelParked { channel, .. } => {
+                Subjects { document: Some((DocumentKind::Channel, channel.clone())), ..none }
+            }
+            Fact::NotificationReplayed { job, .. } | Fact::NotificationParked { job, .. } => {
+                Subjects { job: Some(*job), ..none }
+            }
+            Fact::WorkflowStored { document }
+            | Fact::AppStored { document }
+            | Fact::PoolStored { document }
+            | Fact::ChannelStored { document, .. } => {
                 Subjects { document: Some((document.head.kind(), document.head.name.clone())), ..none }
             }
             Fact::DocumentDeleted { document, name }
@@ -54,7 +66,11 @@ impl Event {
             Fact::TokenRevoked { token } => Subjects { token: Some(*token), ..none },
             Fact::JoinTokenCreated { token } => Subjects { join_token: Some(token.id), ..none },
             Fact::JoinTokenRevoked { token } => Subjects { join_token: Some(*token), ..none },
-            Fact::FleetPaused { .. } | Fact::FleetResumed {} | Fact::FitChecked {} => none,
+            Fact::FleetPaused { .. }
+            | Fact::FleetResumed {}
+            | Fact::FitChecked {}
+            | Fact::MessagesSettled { .. }
+            | Fact::MessageFailed { .. } => none,
         }
     }
 

@@ -9,6 +9,7 @@ use super::{
     history::Frame,
     job_index::{self, Index},
     load::idempotency_key,
+    outbox::OutboxTables,
     record, tables,
 };
 use crate::{
@@ -51,24 +52,37 @@ struct Tables<'t> {
     join_tokens: Table<'t, u128, Bytes>,
     idempotency: Table<'t, (u128, &'static str, &'static str), Bytes>,
     job_keys: Table<'t, (&'static str, &'static str), Bytes>,
+    targets: Table<'t, &'static str, Bytes>,
 }
 
-/// Writes everything; the caller commits. `first_seq` is the number of the first event.
-pub(super) fn write(
-    transaction: &WriteTransaction,
-    batch: &Transaction,
-    first_seq: u64,
-    keep_events: u64,
-) -> Result<(), StoreError> {
+/// What the writer knows beside the batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Numbers {
+    /// Of the first event.
+    pub(super) first_seq: u64,
+    pub(super) keep_events: u64,
+    pub(super) messages_trimmed: u64,
+}
+
+/// Writes everything; the caller commits. Answers up to where messages have been given up.
+pub(super) fn write(transaction: &WriteTransaction, batch: &Transaction, numbers: Numbers) -> Result<u64, StoreError> {
+    let Numbers { first_seq, keep_events, messages_trimmed } = numbers;
+    let next_seq = first_seq + batch.events.len() as u64;
+    let keep_from = next_seq.saturating_sub(keep_events);
     let mut tables = Tables::open(transaction)?;
+    let mut outbox = OutboxTables::open(transaction)?;
     for change in &batch.writes {
-        tables.apply(change)?;
+        match change {
+            Write::Posted(posted) => outbox.post(posted, &batch.events, first_seq)?,
+            Write::Delivery(row) => outbox.deliver(row, keep_from)?,
+            change => tables.apply(change)?,
+        }
     }
     for (machine, frame) in &batch.frames {
         put(&mut tables.frames, machine.raw(), "a picture", frame)?;
     }
     if batch.events.is_empty() {
-        return Ok(());
+        return Ok(messages_trimmed);
     }
     let mut events = EventTables {
         events: transaction.open_table(tables::EVENTS)?,
@@ -77,9 +91,9 @@ pub(super) fn write(
     for (seq, event) in (first_seq..).zip(&batch.events) {
         events.append(seq, event)?;
     }
-    let next_seq = first_seq + batch.events.len() as u64;
     // Twice what came, so that a log that was made shorter by its setting gets there.
-    events.trim(next_seq.saturating_sub(keep_events), 2 * batch.events.len())
+    events.trim(keep_from, 2 * batch.events.len())?;
+    outbox.trim(messages_trimmed, keep_from, batch.events.len())
 }
 
 fn put<'k, K: redb::Key + 'static>(
@@ -110,6 +124,7 @@ impl<'t> Tables<'t> {
             join_tokens: transaction.open_table(tables::JOIN_TOKENS)?,
             idempotency: transaction.open_table(tables::IDEMPOTENCY)?,
             job_keys: transaction.open_table(tables::JOB_KEYS)?,
+            targets: transaction.open_table(tables::TARGETS)?,
         })
     }
 
@@ -136,6 +151,10 @@ impl<'t> Tables<'t> {
             }
             Write::Step(row) => self.put_step(row),
             Write::Artifact(row) => self.put_artifact(row),
+            Write::Target(row) => put(&mut self.targets, row.channel.as_str(), "a channel's target", row),
+            Write::TargetGone(channel) => Ok(self.targets.remove(channel.as_str()).map(drop)?),
+            // Where they go needs the events of the transaction.
+            Write::Posted(_) | Write::Delivery(_) => Ok(()),
         }
     }
 

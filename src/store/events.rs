@@ -36,11 +36,11 @@ pub struct LoggedEvent {
 }
 
 #[derive(Serialize)]
-struct Record<'a> {
-    subject: &'a str,
-    about: &'a Subjects,
+pub(super) struct Record<'a> {
+    pub(super) subject: &'a str,
+    pub(super) about: &'a Subjects,
     #[serde(flatten)]
-    event: &'a Event,
+    pub(super) event: &'a Event,
 }
 
 /// What is read of a row that is given up.

@@ -3,7 +3,7 @@
 use redb::{ReadTransaction, ReadableTable as _};
 use serde::de::DeserializeOwned;
 
-use super::{Reader, commit::META_KEY, error::StoreError, history::read, job_index, jobs, record, tables};
+use super::{Reader, commit::META_KEY, error::StoreError, history::read, job_index, jobs, outbox, record, tables};
 use crate::{
     fleet::{Found, IdempotencyKey, Made, Meta, Need, Rows},
     ids::{BatchId, Digest, JobId},
@@ -28,6 +28,9 @@ impl Reader {
             heads: all(&transaction, tables::HEADS, "a document")?,
             tokens: all(&transaction, tables::TOKENS, "a token")?,
             join_tokens: all(&transaction, tables::JOIN_TOKENS, "a join token")?,
+            targets: all(&transaction, tables::TARGETS, "a channel's target")?,
+            pending: outbox::pending(&transaction)?,
+            newest_event: transaction.open_table(tables::EVENTS)?.last()?.map_or(0, |(seq, _)| seq.value()),
         })
     }
 
@@ -70,6 +73,10 @@ fn find_one(transaction: &ReadTransaction, need: &Need, found: &mut Found) -> Re
             if let Some(row) = read("a document", rows.get((kind.as_str(), name.as_str(), *version))?)? {
                 found.versions.insert((*kind, name.clone(), *version), row);
             }
+            Ok(())
+        }
+        Need::Messages { subscriber, from, to, at_most } => {
+            found.messages = Reader::message_numbers(transaction, subscriber, (*from, *to), *at_most)?;
             Ok(())
         }
     }

@@ -17,6 +17,7 @@ mod job_index;
 mod jobs;
 mod load;
 mod migrations;
+mod outbox;
 mod page;
 mod record;
 mod tables;
@@ -34,6 +35,7 @@ pub use error::StoreError;
 pub use events::{EventFilter, EventPage, LoggedEvent, NewEvent};
 pub use history::Frame;
 pub use jobs::JobFilter;
+pub use outbox::{Delivery, Message};
 pub use page::{Order, Page, PageRequest};
 
 use crate::fleet::Rows;
@@ -45,6 +47,8 @@ pub struct Store {
     /// Of the newest committed event; 0 before the first.
     newest_event: u64,
     keep_events: u64,
+    /// Up to this number done messages have been given up, those that were pending then excepted.
+    messages_trimmed: u64,
     /// Given free after the database is closed.
     _lock: DirLock,
 }
@@ -70,7 +74,8 @@ impl Store {
     /// As `open`, with another way to the file: where faults are injected.
     pub fn open_with(dir: &Path, keep_events: u64, opener: Opener) -> Result<Self, StoreError> {
         let lock = DirLock::take(dir)?;
-        let mut store = Self { shared: Shared::open(dir, opener)?, newest_event: 0, keep_events, _lock: lock };
+        let mut store =
+            Self { shared: Shared::open(dir, opener)?, newest_event: 0, keep_events, messages_trimmed: 0, _lock: lock };
         store.newest_event = store.read_newest_event()?;
         Ok(store)
     }
@@ -88,8 +93,14 @@ impl Store {
     /// `reopen`: what happened to the file is not known.
     pub fn commit(&mut self, batch: &Transaction) -> Result<(), StoreError> {
         let transaction = self.shared.begin_write()?;
-        commit::write(&transaction, batch, self.newest_event + 1, self.keep_events)?;
+        let numbers = commit::Numbers {
+            first_seq: self.newest_event + 1,
+            keep_events: self.keep_events,
+            messages_trimmed: self.messages_trimmed,
+        };
+        let messages_trimmed = commit::write(&transaction, batch, numbers)?;
         transaction.commit()?;
+        self.messages_trimmed = messages_trimmed;
         self.newest_event += batch.events.len() as u64;
         Ok(())
     }

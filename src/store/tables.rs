@@ -35,6 +35,17 @@ pub(super) const EVENTS: TableDefinition<'static, u64, Bytes> = TableDefinition:
 /// (subject, sequence number).
 pub(super) const EVENT_SUBJECTS: TableDefinition<'static, (&str, u64), ()> = TableDefinition::new("event_subjects");
 
+/// (subscriber, number of the event): the message.
+pub(super) const MESSAGES: TableDefinition<'static, (&str, u64), Bytes> = TableDefinition::new("messages");
+/// The same key, of those that are not delivered and not given up.
+pub(super) const PENDING_MESSAGES: TableDefinition<'static, (&str, u64), ()> = TableDefinition::new("pending_messages");
+/// The same key: what became of it.
+pub(super) const DELIVERIES: TableDefinition<'static, (&str, u64), Bytes> = TableDefinition::new("deliveries");
+/// (number of the event, subscriber).
+pub(super) const MESSAGE_ORDER: TableDefinition<'static, (u64, &str), ()> = TableDefinition::new("message_order");
+/// Where channels send, by name.
+pub(super) const TARGETS: TableDefinition<'static, &str, Bytes> = TableDefinition::new("channel_targets");
+
 /// Opening a table in a write transaction creates it, so that read transactions never miss one.
 pub(super) fn create_all(transaction: &WriteTransaction) -> Result<(), StoreError> {
     transaction.open_table(META)?;
@@ -54,5 +65,15 @@ pub(super) fn create_all(transaction: &WriteTransaction) -> Result<(), StoreErro
     transaction.open_table(JOB_KEYS)?;
     transaction.open_table(EVENTS)?;
     transaction.open_table(EVENT_SUBJECTS)?;
+    Ok(())
+}
+
+/// The outbox came after the first tables.
+pub(super) fn create_outbox(transaction: &WriteTransaction) -> Result<(), StoreError> {
+    transaction.open_table(MESSAGES)?;
+    transaction.open_table(PENDING_MESSAGES)?;
+    transaction.open_table(DELIVERIES)?;
+    transaction.open_table(MESSAGE_ORDER)?;
+    transaction.open_table(TARGETS)?;
     Ok(())
 }

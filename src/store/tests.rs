@@ -33,6 +33,7 @@ fn job(number: u64, workflow: &str) -> Job {
         deadline: None,
         files: BTreeMap::new(),
         labels: BTreeMap::new(),
+        notify: Vec::new(),
         team: name("default"),
         by: Principal::System,
         batch: None,
@@ -122,7 +123,8 @@ fn what_was_committed_is_there_after_reopening_and_what_was_not_is_not() {
     {
         // A transaction that the process does not live to commit.
         let unfinished = store.shared.begin_write().unwrap();
-        commit::write(&unfinished, &jobs_written(&[job(3, "c")]), 3, KEEP_EVENTS).unwrap();
+        let numbers = commit::Numbers { first_seq: 3, keep_events: KEEP_EVENTS, messages_trimmed: 0 };
+        commit::write(&unfinished, &jobs_written(&[job(3, "c")]), numbers).unwrap();
     }
     drop(store);
     let store = Store::open(dir.path(), KEEP_EVENTS).unwrap();

@@ -15,10 +15,21 @@ pub(super) fn apply(fleet: &mut Fleet, event: &Event) {
         Fact::WorkflowStored { document } | Fact::AppStored { document } | Fact::PoolStored { document } => {
             fleet.store_document(document);
         }
-        Fact::DocumentDeleted { document, name } => fleet.change_head(*document, name, |head| {
-            head.deleted_at = Some(at);
-            head.paused = None;
-        }),
+        Fact::ChannelStored { document, target } => {
+            fleet.store_document(document);
+            if let Some(target) = target {
+                fleet.set_target(at, &document.head.name, target);
+            }
+        }
+        Fact::DocumentDeleted { document, name } => {
+            fleet.change_head(*document, name, |head| {
+                head.deleted_at = Some(at);
+                head.paused = None;
+            });
+            if *document == DocumentKind::Channel {
+                fleet.forget_target(name);
+            }
+        }
         Fact::DocumentPaused { document, name, pause } => fleet.set_pause(*document, name, Some(pause.clone())),
         Fact::DocumentResumed { document, name } => fleet.set_pause(*document, name, None),
         Fact::FleetPaused { pause } => {

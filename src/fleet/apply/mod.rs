@@ -52,6 +52,7 @@ pub fn apply(fleet: &mut Fleet, event: &Event) {
         Fact::WorkflowStored { .. }
         | Fact::AppStored { .. }
         | Fact::PoolStored { .. }
+        | Fact::ChannelStored { .. }
         | Fact::DocumentDeleted { .. }
         | Fact::DocumentPaused { .. }
         | Fact::DocumentResumed { .. }
@@ -61,6 +62,15 @@ pub fn apply(fleet: &mut Fleet, event: &Event) {
         | Fact::TokenRevoked { .. }
         | Fact::JoinTokenCreated { .. }
         | Fact::JoinTokenRevoked { .. } => document::apply(fleet, event),
+        Fact::ChannelReplayed { .. }
+        | Fact::ChannelParked { .. }
+        | Fact::NotificationReplayed { .. }
+        | Fact::NotificationParked { .. }
+        | Fact::MessagesSettled { .. }
+        | Fact::MessageFailed { .. } => fleet.apply_message(event),
         Fact::FitChecked {} => fleet.fit = super::state::Unchecked::default(),
+    }
+    if event.is_durable() {
+        fleet.post(event);
     }
 }

@@ -1,6 +1,6 @@
 //! Storing, deleting, pausing and resuming documents, and pausing the whole fleet.
 
-use super::Answer;
+use super::{Answer, outbox};
 use crate::{
     fleet::{
         command::{DeleteDocument, PauseDocument, PauseFleet, PutDocument, ResumeDocument},
@@ -17,13 +17,30 @@ use crate::{
 };
 
 pub(super) fn put(draft: &mut Draft<'_>, command: PutDocument) -> Answer {
+    let fact = match command.spec.kind() {
+        DocumentKind::Workflow => |document| Fact::WorkflowStored { document },
+        DocumentKind::App => |document| Fact::AppStored { document },
+        DocumentKind::Pool => |document| Fact::PoolStored { document },
+        DocumentKind::Channel => return Err(Refusal::invalid("/kind", "a channel is stored with where it sends")),
+    };
+    let (head, did) = store(draft, command, true, fact)?;
+    Ok(reply(head, did))
+}
+
+/// Makes a new version, unless the content is that of the newest one and what goes along with it is the `same` too.
+pub(super) fn store(
+    draft: &mut Draft<'_>,
+    command: PutDocument,
+    same: bool,
+    fact: impl FnOnce(Stored) -> Fact,
+) -> Result<(DocumentHead, DocumentDid), Refusal> {
     let kind = command.spec.kind();
     let fleet = draft.fleet;
     let before = fleet.documents.get(&(kind, command.name.clone()));
     let live = before.filter(|head| head.is_live());
     check_version(kind, &command.name, live, command.if_version)?;
-    if let Some(live) = live.filter(|live| live.digest == command.digest) {
-        return Ok(reply(live.clone(), DocumentDid::Same));
+    if let Some(live) = live.filter(|live| same && live.digest == command.digest) {
+        return Ok((live.clone(), DocumentDid::Same));
     }
     let max = fleet.settings.max_documents;
     if before.is_none() && fleet.documents.len() >= max {
@@ -52,12 +69,8 @@ pub(super) fn put(draft: &mut Draft<'_>, command: PutDocument) -> Answer {
         by: command.by,
     };
     let document = Stored { head: Box::new(head.clone()), version: Some(Box::new(row)) };
-    draft.push(match kind {
-        DocumentKind::Workflow => Fact::WorkflowStored { document },
-        DocumentKind::App => Fact::AppStored { document },
-        DocumentKind::Pool => Fact::PoolStored { document },
-    });
-    Ok(reply(head, DocumentDid::Stored))
+    draft.push(fact(document));
+    Ok((head, DocumentDid::Stored))
 }
 
 fn reply(head: DocumentHead, did: DocumentDid) -> Reply {
@@ -95,6 +108,9 @@ pub(super) fn delete(draft: &mut Draft<'_>, command: &DeleteDocument) -> Answer 
         let message = format!("{kind} `{}` is in use by {user}: change or end that first", command.name);
         return Err(Refusal::Conflict(message));
     }
+    if command.kind == DocumentKind::Channel {
+        outbox::drop_channel(draft, &command.name);
+    }
     draft.push(Fact::DocumentDeleted { document: command.kind, name: command.name.clone() });
     Ok(Reply::Done)
 }
@@ -109,6 +125,8 @@ fn user_of(draft: &Draft<'_>, kind: DocumentKind, name: &Name) -> Option<String>
             let place = Place::Pool(name.clone());
             fleet.jobs.values().find(|job| job.spec.place == place).map(|job| job.id)
         }
+        // Nothing refers to a channel.
+        DocumentKind::Channel => return None,
     };
     if let Some(job) = job.filter(|_| !(kind == DocumentKind::Pool && name.as_str() == DEFAULT_POOL)) {
         return Some(format!("{job}, which is open"));

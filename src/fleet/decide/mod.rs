@@ -7,6 +7,7 @@ mod idempotency;
 mod join;
 mod machine;
 mod needs;
+mod outbox;
 mod poll;
 mod report;
 mod retry;
@@ -58,6 +59,9 @@ fn dispatch(draft: &mut Draft<'_>, command: Command, found: &Found) -> Answer {
         Command::RevokeToken(command) => token::revoke(draft, &command),
         Command::CreateJoinToken(command) => token::create_join(draft, command),
         Command::RevokeJoinToken(command) => token::revoke_join(draft, &command),
+        Command::PutChannel(command) => outbox::put(draft, command),
+        Command::ReportDeliveries(reports) => Ok(outbox::report(draft, reports)),
+        Command::ReplayMessages(command) => outbox::replay(draft, &command, found),
         Command::Tick => Ok(tick::tick(draft)),
     }
 }
@@ -71,6 +75,8 @@ fn principal(fleet: &Fleet, command: &Command) -> Principal {
         Command::RetryJob(command) => &command.by,
         Command::Replay(command) => &command.by,
         Command::PutDocument(command) => &command.by,
+        Command::PutChannel(command) => &command.document.by,
+        Command::ReplayMessages(command) => &command.by,
         Command::DeleteDocument(command) => &command.by,
         Command::PauseDocument(command) => &command.by,
         Command::ResumeDocument(command) => &command.by,
@@ -86,7 +92,7 @@ fn principal(fleet: &Fleet, command: &Command) -> Principal {
         Command::RenewCertificate(command) => return machine_principal(fleet, &command.certificate),
         Command::Poll(command) => return machine_principal(fleet, &command.certificate),
         Command::Report(command) => return machine_principal(fleet, &command.certificate),
-        Command::JoinMachine(_) | Command::Tick => return Principal::System,
+        Command::JoinMachine(_) | Command::ReportDeliveries(_) | Command::Tick => return Principal::System,
     };
     by.clone()
 }

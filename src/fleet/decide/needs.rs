@@ -35,6 +35,13 @@ pub fn needs(fleet: &Fleet, command: &Command) -> Vec<Need> {
         Command::CancelBatch(command) => batch(fleet, &mut needs, command.batch),
         // A late report is kept with the attempt it belongs to.
         Command::Report(command) => job(fleet, &mut needs, command.fence.job),
+        Command::ReplayMessages(command) => needs.push(Need::Messages {
+            subscriber: command.subscriber.clone(),
+            from: command.from,
+            to: command.to.unwrap_or(u64::MAX),
+            // One more than could be sent, so that too many are seen to be.
+            at_most: fleet.settings.max_pending_messages + 1,
+        }),
         _ => {}
     }
     needs.sort();

@@ -24,6 +24,8 @@ use crate::{
     time::Now,
 };
 
+/// Addresses told of one job, besides the channels.
+const MAX_NOTIFY: usize = 8;
 /// The team of what the controller itself submits.
 const SYSTEM_TEAM: &str = "default";
 
@@ -187,6 +189,7 @@ fn pin(
         deadline: request.deadline,
         files: request.files,
         labels: request.labels,
+        notify: request.notify,
         team: team_of(by),
         by: by.clone(),
         batch: None,
@@ -207,7 +210,7 @@ pub fn faults_of(fleet: &Fleet, now: Now, request: &JobRequest, prefix: &str) ->
     check_request(&draft, request, &mut checks);
     let workflow = fleet.document(DocumentKind::Workflow, &request.workflow).and_then(|head| match &head.spec {
         DocumentSpec::Workflow(spec) => Some(spec),
-        DocumentSpec::App(_) | DocumentSpec::Pool(_) => None,
+        DocumentSpec::App(_) | DocumentSpec::Pool(_) | DocumentSpec::Channel(_) => None,
     });
     find_place(&draft, request, workflow, &mut checks);
     checks.faults
@@ -239,6 +242,9 @@ fn check_request(draft: &Draft<'_>, request: &JobRequest, checks: &mut Checks<'_
     checks.labels("/labels", &request.labels);
     checks.labels("/require", &request.require);
     checks.count("/files", request.files.len());
+    if request.notify.len() > MAX_NOTIFY {
+        checks.fault("/notify", format!("has {} entries, at most {MAX_NOTIFY} are allowed", request.notify.len()));
+    }
     request.files.keys().for_each(|file| checks.file_name("/files", file));
     if let Some(limit) = &request.concurrency {
         concurrency::check_limit(checks, limit, draft.fleet.settings.max_text_chars);

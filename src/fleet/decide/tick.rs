@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     cancel,
     ended::{self, Ended},
+    outbox,
 };
 use crate::{
     fleet::{
@@ -51,6 +52,7 @@ pub(super) fn tick(draft: &mut Draft<'_>) -> Reply {
             }
         }
     }
+    outbox::relieve(draft);
     Reply::Done
 }
 

@@ -7,6 +7,7 @@ mod job_stories;
 mod lease_stories;
 mod machine_stories;
 mod oracle;
+mod outbox_stories;
 mod placement_stories;
 mod random;
 mod world;

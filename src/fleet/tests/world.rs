@@ -1,15 +1,19 @@
 //! A fleet with its store and its clock. Every command is followed by placement, a commit and a check of all invariants.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use crate::{
     fleet::{
-        AppSpec, Artifact, Assignment, Batch, Certificate, Command, CreateJoinToken, CreateToken, DocumentHead,
-        DocumentKind, DocumentSpec, DocumentVersion, End, Event, Fact, FailureReport, Fence, Fleet, Found, Idempotency,
-        IdempotencyRow, Job, JobRequest, JobState, JoinMachine, JoinToken, Labels, Machine, Meta, ModeName, Need,
-        Offer, Poll, PoolSpec, Principal, Progress, PutDocument, ReadinessReport, ReadinessState, Refusal, Reply,
-        Report, ReportBody, ReportReply, RetryPolicy, Role, Rows, Session, SetMode, Settings, StateName, StepRecord,
-        StepRow, SubmitJob, Token, UniqueKeyRow, WorkflowSpec, Write, attempt::Category, needs,
+        AppSpec, Artifact, Assignment, Batch, Certificate, Command, CreateJoinToken, CreateToken, DeliveryRow,
+        DeliveryState, DocumentHead, DocumentKind, DocumentSpec, DocumentVersion, End, Event, Fact, FailureReport,
+        Fence, Fleet, Found, Idempotency, IdempotencyRow, Job, JobRequest, JobState, JoinMachine, JoinToken, Labels,
+        Machine, Meta, ModeName, Need, Offer, PendingRow, Poll, PoolSpec, Posted, Principal, Progress, PutDocument,
+        ReadinessReport, ReadinessState, Refusal, Reply, Report, ReportBody, ReportReply, RetryPolicy, Role, Rows,
+        Session, SetMode, Settings, StateName, StepRecord, StepRow, SubmitJob, SubscriberId, TargetRow, Token,
+        UniqueKeyRow, WorkflowSpec, Write, attempt::Category, needs,
     },
     ids::{
         AttemptId, BatchId, Digest, Epoch, Incarnation, JobId, JoinTokenId, Json, MachineId, MachineName, Name, TokenId,
@@ -34,6 +38,12 @@ pub(super) struct Disk {
     pub(super) unique_keys: BTreeMap<(Name, String), UniqueKeyRow>,
     pub(super) steps: Vec<StepRow>,
     pub(super) artifacts: Vec<Artifact>,
+    pub(super) targets: BTreeMap<Name, TargetRow>,
+    /// Every message that was ever written.
+    pub(super) messages: BTreeMap<(SubscriberId, u64), Posted>,
+    pub(super) pending: BTreeSet<(SubscriberId, u64)>,
+    pub(super) deliveries: BTreeMap<(SubscriberId, u64), DeliveryRow>,
+    pub(super) newest_event: u64,
 }
 
 pub(super) struct World {
@@ -42,6 +52,8 @@ pub(super) struct World {
     pub(super) now: Now,
     pub(super) events: Vec<Event>,
     next_incarnation: u64,
+    /// Of the events, so many have been given a number.
+    counted: usize,
 }
 
 /// An agent, as far as its conversation goes.
@@ -91,6 +103,7 @@ pub(super) fn request(workflow: &str) -> JobRequest {
         files: BTreeMap::new(),
         labels: Labels::new(),
         concurrency: None,
+        notify: Vec::new(),
     }
 }
 
@@ -122,7 +135,7 @@ impl World {
         let meta = Meta::new(Digest::of(b"seed"));
         let disk = Disk { meta: Some(meta), ..Disk::default() };
         let fleet = Fleet::load(Settings::default(), disk.rows(), now);
-        let mut world = Self { fleet, disk, now, events: Vec::new(), next_incarnation: 0 };
+        let mut world = Self { fleet, disk, now, events: Vec::new(), next_incarnation: 0, counted: 0 };
         world.store(DocumentSpec::Workflow(workflow_spec()), "enter");
         world
     }
@@ -158,6 +171,9 @@ impl World {
     fn settle(&mut self) {
         self.events.extend(self.fleet.place(self.now));
         let writes = self.fleet.take_writes();
+        let new = self.events[self.counted..].iter().filter(|event| event.is_durable()).count();
+        self.counted = self.events.len();
+        self.disk.newest_event += new as u64;
         self.disk.apply(writes);
         self.check();
     }
@@ -173,6 +189,12 @@ impl World {
         assert_eq!(disk.heads, memory.heads);
         assert_eq!(disk.tokens, memory.tokens);
         assert_eq!(disk.join_tokens, memory.join_tokens);
+        assert_eq!(disk.targets, memory.targets);
+        let numbers = |rows: &Rows| -> Vec<(SubscriberId, u64)> {
+            rows.pending.iter().map(|row| (row.subscriber.clone(), row.seq)).collect()
+        };
+        assert_eq!(numbers(&disk), numbers(&memory));
+        assert_eq!(disk.newest_event, memory.newest_event);
         assert_eq!(disk.meta.epoch, memory.meta.epoch);
         assert_eq!(disk.meta.counter, memory.meta.counter);
         assert_eq!(disk.meta.paused, memory.meta.paused);
@@ -437,6 +459,19 @@ impl Disk {
             heads: self.heads.values().cloned().collect(),
             tokens: self.tokens.values().cloned().collect(),
             join_tokens: self.join_tokens.values().cloned().collect(),
+            targets: self.targets.values().cloned().collect(),
+            pending: self.pending.iter().map(|key| self.pending_row(key)).collect(),
+            newest_event: self.newest_event,
+        }
+    }
+
+    fn pending_row(&self, key: &(SubscriberId, u64)) -> PendingRow {
+        let row = self.deliveries.get(key);
+        PendingRow {
+            subscriber: key.0.clone(),
+            seq: key.1,
+            attempts: row.map_or(0, |row| row.attempts),
+            replayed_at: row.and_then(|row| row.replayed_at),
         }
     }
 
@@ -457,6 +492,10 @@ impl Disk {
                 }
                 Need::Batch(id) => found.batches.extend(self.batches.get(id).map(|batch| (*id, batch.clone()))),
                 Need::Version { .. } => found.versions = self.versions.clone(),
+                Need::Messages { subscriber, from, to, at_most } => {
+                    let range = (subscriber.clone(), *from)..=(subscriber.clone(), *to);
+                    found.messages = self.messages.range(range).map(|(key, _)| key.1).take(*at_most).collect();
+                }
             }
         }
         found
@@ -505,6 +544,26 @@ impl Disk {
                 }
                 Write::Step(row) => self.steps.push(*row),
                 Write::Artifact(row) => self.artifacts.push(row.artifact),
+                Write::Posted(posted) => {
+                    let key = (posted.subscriber.clone(), posted.seq);
+                    self.pending.insert(key.clone());
+                    self.messages.insert(key, posted);
+                }
+                Write::Delivery(row) => {
+                    let key = (row.subscriber.clone(), row.seq);
+                    if row.state == DeliveryState::Pending {
+                        self.pending.insert(key.clone());
+                    } else {
+                        self.pending.remove(&key);
+                    }
+                    self.deliveries.insert(key, *row);
+                }
+                Write::Target(row) => {
+                    self.targets.insert(row.channel.clone(), *row);
+                }
+                Write::TargetGone(channel) => {
+                    self.targets.remove(&channel);
+                }
             }
         }
     }

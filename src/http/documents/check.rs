@@ -121,7 +121,7 @@ async fn neighbours(app: &App, spec: &DocumentSpec) -> ApiResult<(Vec<String>, V
     let (apps, pool) = match spec {
         DocumentSpec::Workflow(workflow) => (&workflow.apps, workflow.pool.as_ref()),
         DocumentSpec::Pool(pool) => (&pool.apps, None),
-        DocumentSpec::App(_) => (&none, None),
+        DocumentSpec::App(_) | DocumentSpec::Channel(_) => (&none, None),
     };
     let (mut texts, mut faults) = (Vec::new(), Vec::new());
     for name in apps {

@@ -176,6 +176,7 @@ impl Check<'_> {
             files: request.files,
             labels: request.labels,
             concurrency,
+            notify: Vec::new(),
         })
     }
 
