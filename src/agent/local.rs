@@ -133,6 +133,7 @@ impl Local {
                 message: reason,
                 step: None,
                 artifacts,
+                context: None,
             }),
         }
     }

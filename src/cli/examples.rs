@@ -11,6 +11,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("fleet pause", "--reason network"),
     ("fleet resume", ""),
     ("job cancel", "job_…"),
+    ("job logs", "job_… --attempt 2"),
     ("job retry", "job_…"),
     ("job show", "job_… -o json"),
     ("job watch", "job_… --timeout 10m"),

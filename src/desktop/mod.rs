@@ -10,6 +10,8 @@
 //!
 //! One system, one back end: Linux with X11 is `x11`. [`open`] picks it; elsewhere it says [`DesktopError::Unsupported`].
 
+use std::time::Duration;
+
 pub mod error;
 pub mod frame;
 pub mod gate;
@@ -159,6 +161,12 @@ pub trait Desktop {
 
     /// The window that gets the keys, `None` where none does.
     fn focused_window(&mut self) -> Result<Option<Window>, DesktopError>;
+
+    /// Whether the application of a window answers within this time. `None` where it cannot be asked, or is not known.
+    fn answers(&mut self, window: WindowId, within: Duration) -> Result<Option<bool>, DesktopError> {
+        let _ = (window, within);
+        Ok(None)
+    }
 
     /// Brings a window to the front and returns when it really has the focus; bounded.
     fn activate(&mut self, window: WindowId) -> Result<(), DesktopError>;

@@ -1,9 +1,12 @@
 //! One try of a job on one machine, and how it ended.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use super::machine::Readiness;
 use crate::{
-    ids::{AttemptId, Digest, Epoch, Json, MachineId, MachineName},
+    ids::{AttemptId, Digest, Epoch, Json, MachineId, MachineName, Name},
     time::Timestamp,
 };
 
@@ -150,6 +153,28 @@ pub struct Failure {
     pub fingerprint: String,
     /// Names of artifacts of that attempt which show it.
     pub artifacts: Vec<String>,
+    /// Of the attempt's failure; the job's is that of the attempt it names.
+    #[serde(default)]
+    pub seen: Option<Box<Seen>>,
+}
+
+/// What was known of the machine when an attempt failed. The fleet carries it unread.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    pub at: Timestamp,
+    /// As the agent told.
+    pub context: Option<Json>,
+    /// As the controller knew them.
+    pub facts: Json,
+    pub readiness: BTreeMap<Name, Readiness>,
+}
+
+impl Failure {
+    /// For where only what happened is of interest.
+    #[must_use]
+    pub fn without_seen(self) -> Self {
+        Self { seen: None, ..self }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,6 +192,9 @@ pub struct FailureReport {
     pub message: String,
     pub step: Option<FailedStep>,
     pub artifacts: Vec<String>,
+    /// What it saw, as JSON.
+    #[serde(default)]
+    pub context: Option<Json>,
 }
 
 /// One step report, as the agent wrote it. The fleet counts it and passes it on.

@@ -46,7 +46,7 @@ mod token;
 mod view;
 
 pub use apply::apply;
-pub use attempt::{Artifact, Attempt, Category, Effect, FailedStep, Failure, FailureReport, Outcome, StepRecord};
+pub use attempt::{Artifact, Attempt, Category, Effect, FailedStep, Failure, FailureReport, Outcome, Seen, StepRecord};
 pub use batch::{Batch, Counts};
 pub use command::{
     Attempted, CancelBatch, CancelJob, Command, CreateJoinToken, CreateToken, DeleteDocument, DeliveryReport, End,

@@ -14,6 +14,7 @@ pub use super::effect::{
     IntentReport, LoopItem, LoopItemState, LoopKey, LoopReport, LoopState, OpenIntent, Resume, SettledReport,
 };
 use super::{
+    failure::FailureContext,
     job::{Category, StepRef},
     machine::{Facts, Mode, Readiness},
     step::{ArtifactRef, StepReport},
@@ -244,6 +245,9 @@ pub struct AttemptFailure {
     pub message: String,
     pub step: Option<StepRef>,
     pub artifacts: Vec<ArtifactRef>,
+    /// Null where nothing could be seen.
+    #[serde(default)]
+    pub context: Option<Box<FailureContext>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::{
+    failure::{BestMatch, SeenWindow, Standstill},
+    machine::{Facts, Readiness},
+};
 use crate::{
     ids::{AttemptId, BatchId, Digest, Epoch, JobId, MachineName, Name},
     time::Timestamp,
@@ -210,7 +214,43 @@ pub struct Failure {
     /// Equal for failures of one kind at one place.
     pub fingerprint: String,
     pub incident: Option<String>,
+    /// What to do about it.
+    #[serde(default)]
+    pub help: String,
+    #[serde(default)]
+    pub at: Option<Timestamp>,
+    /// The best place of what was looked for and not found.
+    #[serde(default)]
+    pub best: Option<BestMatch>,
+    #[serde(default)]
+    pub pictures: Pictures,
+    /// Below the controller's own address: the agent's log of the attempt.
+    #[serde(default)]
+    pub log: Option<String>,
+    /// Topmost first, as they stood on the screen. Left out in lists of jobs, like `apps` and `facts`.
+    #[serde(default)]
+    pub windows: Vec<SeenWindow>,
+    #[serde(default)]
+    pub windows_left_out: u32,
+    /// What each app showed, or where the agent could not say, what was last known.
+    #[serde(default)]
+    pub apps: BTreeMap<Name, Readiness>,
+    /// How long nothing had moved.
+    #[serde(default)]
+    pub standstill: Option<Standstill>,
+    /// Of the machine, as they were then.
+    #[serde(default)]
+    pub facts: Option<Facts>,
     pub artifacts: Vec<Artifact>,
+}
+
+/// Addresses below the controller's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Pictures {
+    /// Before the step that failed did anything.
+    pub before: Option<String>,
+    /// At the failure, the best place marked.
+    pub at_failure: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -232,4 +272,7 @@ pub struct Artifact {
     pub content_type: String,
     /// False while the agent has named it but not yet sent it.
     pub stored: bool,
+    /// It was told of when the lease was over already: evidence that changed nothing.
+    #[serde(default)]
+    pub late: bool,
 }

@@ -68,3 +68,13 @@ pub struct ArtifactRef {
     pub bytes: u64,
     pub content_type: String,
 }
+
+/// A step report as it is shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ShownStep {
+    #[serde(flatten)]
+    pub report: StepReport,
+    /// It was told when the lease was over already: evidence that changed nothing.
+    #[serde(default)]
+    pub late: bool,
+}

@@ -57,6 +57,10 @@ impl Desktop for Hands {
         self.call("focused_window", QUICK, |desktop| desktop.focused_window())
     }
 
+    fn answers(&mut self, window: WindowId, within: Duration) -> Result<Option<bool>, DesktopError> {
+        self.call("answers", QUICK.saturating_add(within), move |desktop| desktop.answers(window, within))
+    }
+
     fn activate(&mut self, window: WindowId) -> Result<(), DesktopError> {
         self.call("activate", SLOW, move |desktop| desktop.activate(window))
     }

@@ -85,7 +85,7 @@ impl Runner<'_> {
         self.give(stem, &frame)
     }
 
-    fn give(&mut self, stem: &str, frame: &Frame) -> Result<ArtifactRef, Break> {
+    pub(super) fn give(&mut self, stem: &str, frame: &Frame) -> Result<ArtifactRef, Break> {
         let hash = frame.hash();
         let known = self.evidence.encoded.get(&hash).copied();
         let (sha256, bytes, content) = if let Some((digest, bytes)) = known {
@@ -106,6 +106,9 @@ impl Runner<'_> {
 
     /// The picture of a failure. None where none can be had, or the step says never.
     pub(super) fn failure_picture(&mut self, fault: &mut Fault) -> Option<ArtifactRef> {
+        if fault.hangs.is_some() {
+            return None;
+        }
         let marks = std::mem::take(&mut fault.marks);
         self.picture("failure", fault.frame.take(), None, &marks).ok()
     }

@@ -3,6 +3,7 @@
 use crate::{
     desktop::{DesktopError, Frame, ProcessError, Rect},
     wire::{
+        failure::FailureContext,
         job::{Category, StepRef},
         step::ArtifactRef,
     },
@@ -31,6 +32,12 @@ pub(super) struct Fault {
     pub(super) frame: Option<Frame>,
     /// Set once the step that failed has been reported.
     pub(super) reported: Option<Reported>,
+    /// The call that did not come back.
+    pub(super) hangs: Option<String>,
+    /// The title of a window that does not answer.
+    pub(super) silent: Option<String>,
+    /// Whether the window in front answers, where it was asked.
+    pub(super) front_answers: Option<bool>,
 }
 
 /// The step that failed and its evidence.
@@ -38,6 +45,7 @@ pub(super) struct Fault {
 pub(super) struct Reported {
     pub(super) step: StepRef,
     pub(super) artifacts: Vec<ArtifactRef>,
+    pub(super) context: Box<FailureContext>,
 }
 
 /// Why the engine leaves a step before its end.
@@ -51,7 +59,16 @@ pub(super) enum Break {
 
 impl Fault {
     pub(super) fn new(category: Category, message: impl Into<String>) -> Self {
-        Self { category, message: message.into(), marks: Vec::new(), frame: None, reported: None }
+        Self {
+            category,
+            message: message.into(),
+            marks: Vec::new(),
+            frame: None,
+            reported: None,
+            hangs: None,
+            silent: None,
+            front_answers: None,
+        }
     }
 
     pub(super) fn seen(mut self, frame: Option<Frame>, marks: Vec<Rect>) -> Self {
@@ -81,7 +98,11 @@ impl From<DesktopError> for Break {
             DesktopError::Process(_) | DesktopError::Unsupported { .. } => Category::Agent,
             _ => Category::Desktop,
         };
-        Fault::new(category, error.to_string()).into()
+        let mut fault = Fault::new(category, error.to_string());
+        if let DesktopError::Hung { call, .. } = &error {
+            fault.hangs = Some(format!("the desktop did not answer {call}"));
+        }
+        fault.into()
     }
 }
 

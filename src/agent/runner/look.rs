@@ -22,6 +22,8 @@ impl Look {
             return Ok(frame.clone());
         }
         let frame = runner.world.desktop().capture()?;
+        let now = runner.world.now().mono;
+        runner.sights.saw(&frame, now);
         self.frame = Some(frame.clone());
         Ok(frame)
     }
@@ -40,7 +42,9 @@ impl Look {
     /// Topmost first.
     pub(super) fn windows(&mut self, runner: &mut Runner<'_>) -> Result<&[Window], Break> {
         if self.windows.is_none() {
-            self.windows = Some(runner.world.desktop().windows()?);
+            let windows = runner.world.desktop().windows()?;
+            runner.sights.saw_windows(&windows);
+            self.windows = Some(windows);
         }
         Ok(self.windows.as_deref().unwrap_or_default())
     }

@@ -8,6 +8,7 @@
 
 mod action;
 mod apps;
+mod context;
 mod describe;
 mod evidence;
 mod fault;

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use serde_json::{Map, Value};
 
 use super::{
+    context::{Pictures, Sights},
     describe,
     evidence::Evidence,
     fault::{Break, Fault, Stop},
@@ -34,6 +35,7 @@ pub struct Runner<'a> {
     pub(super) scope: Scope,
     pub(super) redactor: Redactor,
     pub(super) evidence: Evidence,
+    pub(super) sights: Sights,
     /// The app whose document is being carried out; `None`: the workflow.
     pub(super) owner: Option<Arc<App>>,
     /// The steps under way, outermost first.
@@ -59,6 +61,7 @@ impl<'a> Runner<'a> {
             observer,
             plan,
             evidence: Evidence::default(),
+            sights: Sights::default(),
             owner: None,
             current: Vec::new(),
             steps_begun: 0,
@@ -114,15 +117,21 @@ impl<'a> Runner<'a> {
     /// A failure outside any step has its picture taken here.
     fn failure(&mut self, mut fault: Fault) -> AttemptFailure {
         let reported = fault.reported.take();
-        let (step, artifacts) = match reported {
-            Some(reported) => (Some(reported.step), reported.artifacts),
-            None => (None, self.failure_picture(&mut fault).into_iter().collect()),
+        let (step, artifacts, mut context) = match reported {
+            Some(reported) => (Some(reported.step), reported.artifacts, reported.context),
+            None => {
+                let picture = self.failure_picture(&mut fault);
+                let context = self.context(&fault, Pictures { before: None, failure: picture.as_ref() });
+                (None, picture.into_iter().collect(), Box::new(context))
+            }
         };
+        self.apps_seen(&mut context);
         AttemptFailure {
             category: fault.category,
             message: describe::bounded(&self.redactor.clean(&fault.message)),
             step,
             artifacts,
+            context: Some(context),
         }
     }
 

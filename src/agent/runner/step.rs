@@ -5,13 +5,16 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{
+    context::Pictures,
     describe,
     fault::{Break, Fault, Reported, Stop},
     run::Runner,
 };
 use crate::{
-    time::Timestamp,
+    desktop::Frame,
+    time::{Mono, Timestamp},
     wire::{
+        failure::FailureContext,
         job::{Category, StepRef},
         step::{ArtifactRef, Find, StepError, StepReport, StepState},
     },
@@ -33,6 +36,9 @@ pub(super) struct Current {
     name: Option<String>,
     action: &'static str,
     started_at: Timestamp,
+    pub(super) begun: Mono,
+    /// What the screen showed before it did anything, masked.
+    pub(super) before: Option<Frame>,
     screenshot: ScreenshotWhen,
     pub(super) mask: Vec<Target>,
     pub(super) finds: Vec<Find>,
@@ -71,6 +77,7 @@ impl Runner<'_> {
     fn begin(&mut self, step: &Step) {
         self.steps_begun += 1;
         self.refresh_time();
+        let now = self.world.now();
         let path = match &self.owner {
             Some(app) => format!("apps/{}/{}", app.name, step.path),
             None => step.path.clone(),
@@ -81,7 +88,9 @@ impl Runner<'_> {
             id: step.id.as_ref().map(ToString::to_string),
             name: step.name.clone(),
             action: step.action.name(),
-            started_at: self.world.now().wall,
+            started_at: now.wall,
+            begun: now.mono,
+            before: None,
             screenshot: step.screenshot,
             mask: step.mask.clone(),
             finds: Vec::new(),
@@ -97,6 +106,7 @@ impl Runner<'_> {
             return Ok(Done::Skipped);
         }
         self.tell(StepState::Started, None);
+        self.look_before(step);
         let mut tries_left = step.retries;
         loop {
             match self.act_pictured(step) {
@@ -170,14 +180,16 @@ impl Runner<'_> {
             self.end(StepState::Failed, Some(StepError { category: fault.category, message }));
             return fault;
         }
-        let mut fault = self.diagnose(fault);
+        let fault = self.diagnose(fault);
+        let mut fault = self.ask_windows(fault);
         let wanted = self.current.last().is_none_or(|current| current.screenshot != ScreenshotWhen::Never);
-        if wanted && let Some(artifact) = self.failure_picture(&mut fault) {
-            self.keep(artifact);
-        }
+        let picture = if wanted { self.failure_picture(&mut fault) } else { None };
+        let before = self.before_picture();
+        let context = self.context(&fault, Pictures { before: before.as_ref(), failure: picture.as_ref() });
+        picture.into_iter().chain(before).for_each(|artifact| self.keep(artifact));
         fault.message = describe::bounded(&self.redactor.clean(&fault.message));
         let error = StepError { category: fault.category, message: fault.message.clone() };
-        fault.reported = self.current.last().map(Current::reported);
+        fault.reported = self.current.last().map(|current| current.reported(context));
         self.end(StepState::Failed, Some(error));
         fault
     }
@@ -213,10 +225,10 @@ impl Runner<'_> {
             fault.category = Category::AppCrashed;
             return fault;
         }
-        if fault.frame.is_none() {
+        if fault.frame.is_none() && fault.hangs.is_none() {
             fault.frame = self.world.desktop().capture().ok();
         }
-        if fault.frame.as_ref().is_some_and(crate::desktop::Frame::is_black) {
+        if fault.frame.as_ref().is_some_and(Frame::is_black) {
             fault.message = format!("the screen is black: is the session locked or disconnected? {}", fault.message);
             fault.category = Category::Desktop;
         }
@@ -241,9 +253,9 @@ impl Current {
         }
     }
 
-    fn reported(&self) -> Reported {
+    fn reported(&self, context: FailureContext) -> Reported {
         let step = StepRef { path: self.path.clone(), id: self.id.clone(), action: self.action.to_owned() };
-        Reported { step, artifacts: self.artifacts.clone() }
+        Reported { step, artifacts: self.artifacts.clone(), context: Box::new(context) }
     }
 }
 

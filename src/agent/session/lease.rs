@@ -160,8 +160,13 @@ impl Lease {
             }
         };
         if begun {
-            let failure =
-                AttemptFailure { category: Category::Agent, message: reason, step: None, artifacts: Vec::new() };
+            let failure = AttemptFailure {
+                category: Category::Agent,
+                message: reason,
+                step: None,
+                artifacts: Vec::new(),
+                context: None,
+            };
             self.complete(AttemptResult::Failed(failure), readiness);
         } else {
             self.decline(reason, Vec::new());
@@ -270,7 +275,13 @@ impl Session {
             ReportBody::Complete(completion) if !is_substitute(&completion) => {
                 tracing::error!(%attempt, detail, "the controller refused the result; the attempt fails instead");
                 let message = format!("{REFUSED}{detail}");
-                let failure = AttemptFailure { category: Category::Agent, message, step: None, artifacts: Vec::new() };
+                let failure = AttemptFailure {
+                    category: Category::Agent,
+                    message,
+                    step: None,
+                    artifacts: Vec::new(),
+                    context: None,
+                };
                 lease.complete(AttemptResult::Failed(failure), BTreeMap::new());
             }
             body => {

@@ -50,7 +50,13 @@ fn reports(leftover: Leftover) -> Vec<Report> {
     let Leftover { label, number, mut steps, result } = leftover;
     let result = result.unwrap_or_else(|| {
         let message = "the agent was restarted while the attempt ran".to_owned();
-        AttemptResult::Failed(AttemptFailure { category: Category::Agent, message, step: None, artifacts: Vec::new() })
+        AttemptResult::Failed(AttemptFailure {
+            category: Category::Agent,
+            message,
+            step: None,
+            artifacts: Vec::new(),
+            context: None,
+        })
     });
     let last = steps.split_off(steps.len() - steps.len() % MAX_STEPS);
     let mut bodies: Vec<ReportBody> =

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::{
     job_list::{self, ListArgs},
+    job_logs::{self, LogsArgs},
     job_show,
     job_submit::{self, SubmitArgs},
     watch::{self, Show},
@@ -41,6 +42,8 @@ enum JobAction {
     },
     /// Steps as they happen, until it is settled
     Watch(WatchArgs),
+    /// What the agent wrote down of an attempt that did not succeed
+    Logs(LogsArgs),
     /// Stop it, or keep it from starting
     Cancel {
         id: String,
@@ -76,6 +79,7 @@ pub(crate) async fn run(args: JobArgs) -> anyhow::Result<Exit> {
             let answer = watch::job(&api, &args.id, Show::Steps, timeout).await?;
             watch::conclude(&answer, args.output.is_json())
         }
+        JobAction::Logs(args) => job_logs::run(&api, args).await.map(|()| Exit::Done),
         JobAction::Cancel { id, output } => act(&api, &id, "cancel", output).await.map(|()| Exit::Done),
         JobAction::Retry { id, output } => act(&api, &id, "retry", output).await.map(|()| Exit::Done),
     }

@@ -1,6 +1,6 @@
 //! `deskfleet job show`.
 
-use super::watch;
+use super::failure_text;
 use crate::{
     cli::{
         client::{Api, Call},
@@ -59,8 +59,12 @@ fn head(job: &Job) -> anyhow::Result<()> {
         ("cancel asked", time(job.cancel_requested_at)),
         ("input", job.input.to_string()),
         ("output", job.output.as_ref().map(ToString::to_string).unwrap_or_default()),
-        ("failure", job.failure.as_ref().map(watch::failure_text).unwrap_or_default()),
-    ])
+    ])?;
+    if let Some(failure) = &job.failure {
+        output::line("")?;
+        failure_text::whole(failure)?;
+    }
+    Ok(())
 }
 
 fn attempt(attempt: &Attempt) -> [String; 8] {

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use super::failure_text;
 use crate::{
     cli::{
         client::{Answer, Api, Call},
@@ -14,7 +15,7 @@ use crate::{
     },
     time::{Clock, format_duration},
     wire::{
-        job::{Failure, Job, JobState},
+        job::{Job, JobState},
         step::{StepReport, StepState},
     },
 };
@@ -190,7 +191,7 @@ pub(crate) fn conclude(answer: &Answer<Job>, json: bool) -> anyhow::Result<Exit>
     } else {
         output::remark(end_line(job));
         if let Some(failure) = &job.failure {
-            output::remark(failure_text(failure));
+            output::remark(failure_text::short(failure));
         }
         if let Some(result) = &job.output {
             output::json(result)?;
@@ -217,18 +218,6 @@ fn end_line(job: &Job) -> String {
     let took = output::took(job.started_at, job.finished_at);
     let took = if took.is_empty() { took } else { format!(" in {took}") };
     format!("{} {}{machine}{took}", job.id, output::word(&job.state))
-}
-
-pub(crate) fn failure_text(failure: &Failure) -> String {
-    use std::fmt::Write as _;
-    let mut text = format!("{}: {}", output::word(&failure.category), failure.message);
-    if let Some(step) = &failure.step {
-        let _ = write!(text, "\n  step {} ({})", step.path, step.action);
-    }
-    for artifact in &failure.artifacts {
-        let _ = write!(text, "\n  picture {} of attempt {}", artifact.name, artifact.attempt);
-    }
-    text.lines().map(output::clean).collect::<Vec<_>>().join("\n")
 }
 
 /// Reads `--timeout`.

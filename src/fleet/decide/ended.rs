@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     fleet::{
-        attempt::{Attempt, Category, Effect, Failure, FailureReport, Outcome},
+        attempt::{Attempt, Category, Effect, Failure, FailureReport, Outcome, Seen},
         draft::Draft,
         event::{Declining, Fact},
         job::{BlockedReason, CancelWhy, Job, Run},
@@ -38,16 +38,21 @@ pub(super) fn finish(draft: &mut Draft<'_>, job: &Job, run: Run, ended: Ended, r
             draft.succeed(job, output);
         }
         Ended::Failed(told) => {
-            let failure = failure(job, run, told);
+            let failure = failure(draft, job, run, told);
             finish_attempt(draft, job, run, (Outcome::Failed, Some(failure.clone())), report);
-            after_failure(draft, job, failure);
+            after_failure(draft, job, failure.without_seen());
         }
         Ended::Lost { reason } => {
-            let told =
-                FailureReport { category: Category::MachineLost, message: reason, step: None, artifacts: vec![] };
-            let failure = failure(job, run, told);
+            let told = FailureReport {
+                category: Category::MachineLost,
+                message: reason,
+                step: None,
+                artifacts: vec![],
+                context: None,
+            };
+            let failure = failure(draft, job, run, told);
             finish_attempt(draft, job, run, (Outcome::Lost, Some(failure.clone())), report);
-            after_failure(draft, job, failure);
+            after_failure(draft, job, failure.without_seen());
         }
         Ended::Cancelled => {
             finish_attempt(draft, job, run, (Outcome::Cancelled, None), report);
@@ -136,9 +141,9 @@ pub(super) fn revoke(draft: &mut Draft<'_>, job: &Job, run: Run, why: RevokeWhy)
     }
 }
 
-fn failure(job: &Job, run: Run, told: FailureReport) -> Failure {
+fn failure(draft: &Draft<'_>, job: &Job, run: Run, told: FailureReport) -> Failure {
     let attempt = job.attempt(run.attempt);
-    let FailureReport { category, message, step, artifacts } = told;
+    let FailureReport { category, message, step, artifacts, context } = told;
     let place = step.as_ref().map_or("", |step| step.path.as_str());
     Failure {
         category,
@@ -150,7 +155,14 @@ fn failure(job: &Job, run: Run, told: FailureReport) -> Failure {
         retryable: job.spec.retry.categories.contains(&category),
         step,
         artifacts,
+        seen: seen(draft, run, context).map(Box::new),
     }
+}
+
+fn seen(draft: &Draft<'_>, run: Run, context: Option<Json>) -> Option<Seen> {
+    let machine = draft.fleet.machines.get(&run.machine)?;
+    let (facts, readiness) = (machine.facts.clone(), machine.readiness.clone());
+    Some(Seen { at: draft.now.wall, context, facts, readiness })
 }
 
 pub(super) fn deadline_failure(job: &Job) -> Failure {
@@ -166,18 +178,19 @@ pub(super) fn deadline_failure(job: &Job) -> Failure {
         retryable: false,
         fingerprint: fingerprint(&[job.spec.workflow.as_str(), Category::Deadline.as_str()]),
         artifacts: Vec::new(),
+        seen: None,
     }
 }
 
 /// What a stop for the time limit says, with the step the agent was in if it told.
 pub(super) fn timeout_failure(job: &Job, told: Option<FailureReport>) -> FailureReport {
     let limit = format_duration(Duration::from_millis(job.spec.timeout_ms));
-    let (step, artifacts, detail) = match told {
-        Some(told) => (told.step, told.artifacts, format!("; it stopped with: {}", told.message)),
-        None => (None, Vec::new(), String::new()),
+    let (step, artifacts, context, detail) = match told {
+        Some(told) => (told.step, told.artifacts, told.context, format!("; it stopped with: {}", told.message)),
+        None => (None, Vec::new(), None, String::new()),
     };
     let message = format!("the attempt ran longer than its limit of {limit}{detail}");
-    FailureReport { category: Category::Timeout, message, step, artifacts }
+    FailureReport { category: Category::Timeout, message, step, artifacts, context }
 }
 
 /// Equal for failures of one cause.

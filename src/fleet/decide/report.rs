@@ -276,7 +276,11 @@ fn complete(draft: &mut Draft<'_>, live: Live<'_>, progress: Progress, end: End)
         (End::Failed(told), _) => fail(draft, live, told),
         (End::Cancelled, _) => {
             let message = "the agent stopped the attempt on its own".to_owned();
-            fail(draft, live, FailureReport { category: Category::Agent, message, step: None, artifacts: vec![] });
+            fail(
+                draft,
+                live,
+                FailureReport { category: Category::Agent, message, step: None, artifacts: vec![], context: None },
+            );
         }
     }
     Ok(Answer::Done)

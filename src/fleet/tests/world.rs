@@ -120,7 +120,13 @@ pub(super) fn workflow_spec() -> WorkflowSpec {
 }
 
 pub(super) fn failed(category: Category) -> End {
-    End::Failed(FailureReport { category, message: "it did not work".to_owned(), step: None, artifacts: vec![] })
+    End::Failed(FailureReport {
+        category,
+        message: "it did not work".to_owned(),
+        step: None,
+        artifacts: vec![],
+        context: None,
+    })
 }
 
 pub(super) fn step(number: u32) -> Progress {

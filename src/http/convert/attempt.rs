@@ -9,7 +9,7 @@ use crate::{
     wire::{
         agent::AttemptFailure,
         job::{Artifact, StepRef},
-        step::{ArtifactRef, StepReport},
+        step::{ArtifactRef, ShownStep, StepReport},
     },
 };
 
@@ -24,10 +24,11 @@ pub(super) fn artifact(row: &fleet::ArtifactRow, stored: bool) -> Artifact {
         sha256: *digest,
         content_type: content_type.clone(),
         stored,
+        late: row.late,
     }
 }
 
-fn artifact_url(job: JobId, attempt: u32, name: &str) -> String {
+pub(super) fn artifact_url(job: JobId, attempt: u32, name: &str) -> String {
     let mut url = format!("/v1/jobs/{job}/artifacts/{attempt}/");
     for byte in name.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
@@ -56,8 +57,9 @@ pub(crate) fn step_record(report: &StepReport) -> fleet::StepRecord {
 }
 
 /// `None` where what was kept is no step report any more.
-pub(crate) fn step_report(row: &fleet::StepRow) -> Option<StepReport> {
-    serde_json::from_value(value(&row.step.content)).ok()
+pub(crate) fn shown_step(row: &fleet::StepRow) -> Option<ShownStep> {
+    let report = serde_json::from_value(value(&row.step.content)).ok()?;
+    Some(ShownStep { report, late: row.late })
 }
 
 pub(crate) fn failure_report(failure: AttemptFailure) -> fleet::FailureReport {
@@ -66,6 +68,7 @@ pub(crate) fn failure_report(failure: AttemptFailure) -> fleet::FailureReport {
         message: failure.message,
         step: failure.step.map(|StepRef { path, id, action }| fleet::FailedStep { path, id, action }),
         artifacts: failure.artifacts.into_iter().map(|artifact| artifact.name).collect(),
+        context: super::failure::context_of(failure.context),
     }
 }
 

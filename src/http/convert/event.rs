@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::failure::without_seen;
 use crate::{controller::LoggedEvent, wire::event::Event};
 
 pub(crate) fn event(logged: LoggedEvent) -> Event {
@@ -14,6 +15,9 @@ pub(crate) fn event(logged: LoggedEvent) -> Event {
 
 /// What is carried unread becomes JSON again, and what only the controller needs goes.
 fn for_clients(fields: &mut Map<String, Value>) {
+    if let Some(failure) = fields.get_mut("failure") {
+        without_seen(failure);
+    }
     if let Some(Value::String(facts)) = fields.get("facts") {
         let facts = serde_json::from_str(facts).unwrap_or_default();
         fields.insert("facts".to_owned(), facts);

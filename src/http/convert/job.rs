@@ -1,10 +1,10 @@
 //! Jobs as clients see them.
 
-use super::{attempt::artifact, value};
+use super::{attempt::artifact, failure::shown_failure, value};
 use crate::{
     fleet,
     ids::Digest,
-    wire::job::{Artifact, Attempt, Concurrency, Failure, Job, StepRef},
+    wire::job::{Artifact, Attempt, Concurrency, Job},
 };
 
 /// The artifacts of a job, and which of their blobs have arrived.
@@ -23,19 +23,35 @@ impl Evidence {
     }
 
     /// The named ones of one attempt.
-    fn of(&self, attempt: Option<u32>, names: &[String]) -> Vec<Artifact> {
-        let is_meant = |artifact: &&Artifact| Some(artifact.attempt) == attempt && names.contains(&artifact.name);
+    pub(super) fn of(&self, attempt: Option<u32>, names: &[String]) -> Vec<Artifact> {
+        // What came too late to be named is all there is of some attempts.
+        let is_meant = |artifact: &&Artifact| {
+            Some(artifact.attempt) == attempt && (artifact.late || names.contains(&artifact.name))
+        };
         self.artifacts.iter().filter(is_meant).cloned().collect()
+    }
+
+    pub(super) fn has(&self, attempt: u32, name: &str) -> bool {
+        self.artifacts.iter().any(|artifact| artifact.attempt == attempt && artifact.name == name)
     }
 }
 
 /// Whether a job can't be shown without its artifacts.
 pub(crate) fn names_artifacts(job: &fleet::Job) -> bool {
     let of_attempts = job.attempts.iter().filter_map(|attempt| attempt.failure.as_ref());
-    of_attempts.chain(job.failure()).any(|failure| !failure.artifacts.is_empty())
+    of_attempts.chain(job.failure()).any(|failure| failure.attempt.is_some())
 }
 
-pub(crate) fn job(job: &fleet::Job, queue_position: Option<u64>, evidence: &Evidence) -> Job {
+/// How much is said of failures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// Everything that was known.
+    Full,
+    /// What fits a list.
+    Brief,
+}
+
+pub(crate) fn job(job: &fleet::Job, queue_position: Option<u64>, evidence: &Evidence, detail: Detail) -> Job {
     let spec = &job.spec;
     let (pool, requested_machine) = match &spec.place {
         fleet::Place::Pool(pool) => (Some(pool.clone()), None),
@@ -76,8 +92,8 @@ pub(crate) fn job(job: &fleet::Job, queue_position: Option<u64>, evidence: &Evid
         queue_position,
         blocked_reason: job.blocked_reason().map(fleet::BlockedReason::message),
         progress: None,
-        failure: job.failure().map(|failure| shown_failure(failure, evidence)),
-        attempts: job.attempts.iter().map(|attempt| shown_attempt(attempt, evidence)).collect(),
+        failure: job.failure().map(|failure| shown_failure(job, failure, evidence, detail)),
+        attempts: job.attempts.iter().map(|attempt| shown_attempt(job, attempt, evidence, detail)).collect(),
     }
 }
 
@@ -89,7 +105,7 @@ fn phase(phase: fleet::Phase) -> &'static str {
     }
 }
 
-fn shown_attempt(attempt: &fleet::Attempt, evidence: &Evidence) -> Attempt {
+fn shown_attempt(job: &fleet::Job, attempt: &fleet::Attempt, evidence: &Evidence, detail: Detail) -> Attempt {
     Attempt {
         id: attempt.id,
         number: attempt.number,
@@ -100,25 +116,9 @@ fn shown_attempt(attempt: &fleet::Attempt, evidence: &Evidence) -> Attempt {
         offered_at: attempt.offered_at,
         started_at: attempt.started_at,
         finished_at: attempt.finished_at,
-        failure: attempt.failure.as_ref().map(|failure| shown_failure(failure, evidence)),
+        failure: attempt.failure.as_ref().map(|failure| shown_failure(job, failure, evidence, detail)),
         decline_reason: attempt.decline_reason.clone(),
         steps_done: attempt.steps_done,
         steps_total: attempt.steps_total,
-    }
-}
-
-fn shown_failure(failure: &fleet::Failure, evidence: &Evidence) -> Failure {
-    let step = failure.step.as_ref();
-    Failure {
-        category: failure.category.into(),
-        message: failure.message.clone(),
-        step: step.map(|step| StepRef { path: step.path.clone(), id: step.id.clone(), action: step.action.clone() }),
-        machine: failure.machine.clone(),
-        attempt: failure.attempt,
-        effect: failure.effect.into(),
-        retryable: failure.retryable,
-        fingerprint: failure.fingerprint.clone(),
-        incident: None,
-        artifacts: evidence.of(failure.attempt, &failure.artifacts),
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn machine(view: &fleet::MachineView, generation: u32, lease_ms: u64)
     }
 }
 
-fn shown_readiness(readiness: &fleet::Readiness) -> Readiness {
+pub(super) fn shown_readiness(readiness: &fleet::Readiness) -> Readiness {
     Readiness {
         state: readiness.state.into(),
         screen: readiness.screen.clone(),

@@ -6,18 +6,20 @@ mod controller;
 mod document;
 mod enums;
 mod event;
+mod failure;
 mod fleet;
+mod help;
 mod job;
 mod machine;
 mod refusal;
 mod token;
 
-pub(crate) use attempt::{artifact_of, failure_report, step_record, step_report};
+pub(crate) use attempt::{artifact_of, failure_report, shown_step, step_record};
 pub(crate) use batch::batch;
 pub(crate) use document::document;
 pub(crate) use event::event;
 pub(crate) use fleet::summary;
-pub(crate) use job::{Evidence, job, names_artifacts};
+pub(crate) use job::{Detail, Evidence, job, names_artifacts};
 pub(crate) use machine::{machine, readiness_report, session};
 pub(crate) use token::{join_token, token};
 

@@ -10,6 +10,7 @@ pub(crate) mod fleet;
 pub(crate) mod health;
 pub(crate) mod jobs;
 pub(crate) mod join_tokens;
+pub(crate) mod logs;
 pub(crate) mod machines;
 pub(crate) mod metrics;
 pub(crate) mod multipart;

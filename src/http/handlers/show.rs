@@ -7,7 +7,7 @@ use crate::{
     fleet::{ArtifactRow, Batch, Job, MachineView},
     http::{
         app::App,
-        convert::{self, Evidence},
+        convert::{self, Detail, Evidence},
         problem::ApiResult,
     },
     ids::{Digest, JobId},
@@ -19,10 +19,14 @@ use crate::{
 const PAGE: usize = 500;
 
 pub(crate) async fn job(app: &App, view: &JobView) -> ApiResult<wire::job::Job> {
+    detailed(app, view, Detail::Full).await
+}
+
+async fn detailed(app: &App, view: &JobView, detail: Detail) -> ApiResult<wire::job::Job> {
     let evidence =
         if convert::names_artifacts(&view.job) { evidence(app, view.job.id).await? } else { Evidence::default() };
     // People count from one.
-    Ok(convert::job(&view.job, view.queue_position.map(|before| before + 1), &evidence))
+    Ok(convert::job(&view.job, view.queue_position.map(|before| before + 1), &evidence, detail))
 }
 
 pub(crate) async fn jobs(app: &App, rows: Vec<Job>) -> ApiResult<Vec<wire::job::Job>> {
@@ -37,7 +41,7 @@ pub(crate) async fn jobs(app: &App, rows: Vec<Job>) -> ApiResult<Vec<wire::job::
     let mut shown = Vec::with_capacity(rows.len());
     for row in rows {
         let queue_position = positions.get(&row.id).copied();
-        shown.push(job(app, &JobView { job: row, queue_position }).await?);
+        shown.push(detailed(app, &JobView { job: row, queue_position }, Detail::Brief).await?);
     }
     Ok(shown)
 }

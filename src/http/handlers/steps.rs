@@ -37,7 +37,7 @@ pub(crate) async fn list(
     } else {
         app.handle().wait_steps(id, attempt, after, limit, wait).await?
     };
-    let steps = found.items.iter().filter_map(convert::step_report).collect();
+    let steps = found.items.iter().filter_map(convert::shown_step).collect();
     Ok(page(steps, found.next.map(|number| number.to_string())))
 }
 

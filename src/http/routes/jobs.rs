@@ -3,14 +3,14 @@
 use super::{AFTER, CURSOR, LIMIT, SUBMITTER, VIEWER, WAIT};
 use crate::{
     http::{
-        handlers::{artifacts, batches, jobs, steps, submit},
+        handlers::{artifacts, batches, jobs, logs, steps, submit},
         route::{Parameter, Route, bytes, form, get, integer, json, list, page, plain, post, text},
     },
     wire::{
         batch::{Batch, BatchRequest},
         event::Event,
         job::{Artifact, Job, JobRequest, RetryRequest},
-        step::StepReport,
+        step::ShownStep,
     },
 };
 
@@ -49,11 +49,17 @@ pub(super) fn routes() -> Vec<Route> {
         get("/v1/jobs/{id}/steps", steps::list, VIEWER)
             .about("jobs", "Step reports of an attempt; with `wait` once there are some")
             .query(&[integer("attempt", "Its number; the latest unless given."), AFTER, CURSOR, LIMIT, WAIT])
-            .answers(200, "A page.", page::<StepReport>()),
+            .answers(200, "A page.", page::<ShownStep>()),
         get("/v1/jobs/{id}/events", steps::events, VIEWER)
             .about("jobs", "What happened to a job")
             .query(&[AFTER, CURSOR, LIMIT])
             .answers(200, "A page, oldest first.", page::<Event>()),
+        get("/v1/jobs/{id}/logs", logs::show, VIEWER)
+            .about("jobs", "The agent's log of an attempt that did not succeed")
+            .query(&[integer("attempt", "Its number; the latest that did something unless given.")])
+            .answers(200, "Lines of text, oldest first.", bytes("*/*"))
+            .answers(206, "The range asked for.", bytes("*/*"))
+            .answers_nothing(304, "The client has it."),
         get("/v1/jobs/{id}/artifacts", artifacts::list, VIEWER)
             .about("jobs", "Artifacts of all attempts of a job")
             .query(&[LIMIT, CURSOR])
