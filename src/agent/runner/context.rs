@@ -212,6 +212,7 @@ impl Runner<'_> {
 }
 
 /// The pictures of a failure, as far as there are any.
+#[derive(Clone, Copy)]
 pub(super) struct Pictures<'a> {
     pub(super) before: Option<&'a ArtifactRef>,
     pub(super) failure: Option<&'a ArtifactRef>,

@@ -117,13 +117,12 @@ impl<'a> Runner<'a> {
     /// A failure outside any step has its picture taken here.
     fn failure(&mut self, mut fault: Fault) -> AttemptFailure {
         let reported = fault.reported.take();
-        let (step, artifacts, mut context) = match reported {
-            Some(reported) => (Some(reported.step), reported.artifacts, reported.context),
-            None => {
-                let picture = self.failure_picture(&mut fault);
-                let context = self.context(&fault, Pictures { before: None, failure: picture.as_ref() });
-                (None, picture.into_iter().collect(), Box::new(context))
-            }
+        let (step, artifacts, mut context) = if let Some(reported) = reported {
+            (Some(reported.step), reported.artifacts, reported.context)
+        } else {
+            let picture = self.failure_picture(&mut fault);
+            let context = self.context(&fault, Pictures { before: None, failure: picture.as_ref() });
+            (None, picture.into_iter().collect(), Box::new(context))
         };
         self.apps_seen(&mut context);
         AttemptFailure {

@@ -134,7 +134,13 @@ fn a_retry_by_a_person_counts_under_the_same_key() {
     let first = world.submit(limited("ann", 1));
     let agent = agent_of(&world, &agents, first);
     let offer = world.start(agent);
-    let told = FailureReport { category: Category::Business, message: "no".to_owned(), step: None, artifacts: vec![] };
+    let told = FailureReport {
+        category: Category::Business,
+        message: "no".to_owned(),
+        step: None,
+        artifacts: vec![],
+        context: None,
+    };
     world.complete(agent, &offer, End::Failed(told));
     let second = world.submit(limited("ann", 1));
     let retry = RetryJob { job: first, force: None, idempotency: None, by: person() };

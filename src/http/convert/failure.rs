@@ -1,5 +1,7 @@
 //! Failures with everything that was known, as a person needs them.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::{
@@ -65,7 +67,7 @@ pub(super) fn shown_failure(
             .map(|attempt| log_url(job, attempt)),
         windows: Vec::new(),
         windows_left_out: 0,
-        apps: Default::default(),
+        apps: BTreeMap::new(),
         standstill: None,
         facts: None,
         artifacts: evidence.of(failure.attempt, &failure.artifacts),

@@ -40,13 +40,11 @@ pub(crate) async fn show(
 }
 
 fn chosen(job: &Job, number: Option<u32>) -> Option<&Attempt> {
-    match number {
-        Some(number) => job.attempts.iter().find(|attempt| attempt.number == number),
-        None => {
-            let did = |attempt: &&Attempt| attempt.outcome != Some(Outcome::Declined);
-            job.attempts.iter().rev().find(did).or(job.attempts.last())
-        }
+    if let Some(number) = number {
+        return job.attempts.iter().find(|attempt| attempt.number == number);
     }
+    let did = |attempt: &&Attempt| attempt.outcome != Some(Outcome::Declined);
+    job.attempts.iter().rev().find(did).or(job.attempts.last())
 }
 
 fn why_none(id: JobId, attempt: &Attempt) -> String {
