@@ -33,6 +33,7 @@ pub struct ControllerSettings {
     pub limits: LimitSettings,
     pub jobs: JobSettings,
     pub retention: RetentionSettings,
+    pub disk: DiskSettings,
     /// `/metrics` answers without a token.
     pub metrics_open: bool,
     pub log: LogSettings,
@@ -88,6 +89,16 @@ pub struct RetentionSettings {
     pub events: u64,
 }
 
+/// Free space on the file system of the data directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiskSettings {
+    /// Below it new requests are refused and running work is finished.
+    pub low_bytes: u64,
+    /// Below it nothing is written.
+    pub floor_bytes: u64,
+    pub ballast_bytes: u64,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogSettings {
     /// A filter of `tracing`, known to parse.
@@ -107,6 +118,7 @@ impl ControllerSettings {
             limits: LimitSettings::read(reader),
             jobs: JobSettings::read(reader),
             retention: RetentionSettings::read(reader),
+            disk: DiskSettings::read(reader),
             metrics_open: reader.take("metrics.open", boolean),
             log: LogSettings::read(reader),
         }
@@ -185,6 +197,21 @@ impl RetentionSettings {
             idempotency: reader.take("retention.idempotency", duration_between(MINUTE_MS, 30 * DAY_MS)),
             events: reader.take("retention.events", count_between(1_000, 100_000_000)),
         }
+    }
+}
+
+impl DiskSettings {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let disk = Self {
+            low_bytes: reader.take("disk.low_bytes", bytes_between("64KiB", "64TiB")),
+            floor_bytes: reader.take("disk.floor_bytes", bytes_between("64KiB", "64TiB")),
+            ballast_bytes: reader.take("disk.ballast_bytes", bytes_between("0", "64GiB")),
+        };
+        if disk.floor_bytes > disk.low_bytes {
+            let message = "disk.floor_bytes is above disk.low_bytes; make it smaller: the floor comes last";
+            reader.refuse(&["disk.floor_bytes", "disk.low_bytes"], message);
+        }
+        disk
     }
 }
 

@@ -20,7 +20,8 @@ mod value;
 
 pub use agent::AgentSettings;
 pub use controller::{
-    ControllerSettings, JobSettings, LeaseSettings, LimitSettings, LogSettings, RetentionSettings, TlsFiles,
+    ControllerSettings, DiskSettings, JobSettings, LeaseSettings, LimitSettings, LogSettings, RetentionSettings,
+    TlsFiles,
 };
 pub use data_dir::default_data_dir;
 pub use fault::{ConfigError, Fault, Place};

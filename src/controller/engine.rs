@@ -16,8 +16,10 @@ use std::{
 
 use super::{
     error::ExecuteError,
+    gate,
     handle::{Look, Message, Respond, Shared},
     published::Published,
+    space::{Room, Space},
     subject::subject,
     waiters::Key,
 };
@@ -29,8 +31,10 @@ use crate::{
 
 /// Commands decided in one batch, at most: enough to share a commit, few enough to keep its answers waiting only briefly.
 const MAX_BATCH: usize = 512;
-/// The longest sleep while a timer runs: after the machine was suspended, timers are looked at soon.
+/// The longest sleep: after the machine was suspended timers are looked at soon, and the disk now and then in any case.
 const MAX_SLEEP: Duration = Duration::from_secs(1);
+/// While the disk is full timers stand still, and only its room is looked at.
+const FULL_SLEEP: Duration = Duration::from_millis(250);
 /// After the disk was full, timers are tried again only so much later.
 const FULL_PAUSE: Duration = Duration::from_millis(500);
 
@@ -51,6 +55,7 @@ pub(super) struct Engine {
     pub(super) pause: Pause,
     /// While the disk was full a moment ago.
     pub(super) timers_from: Option<Mono>,
+    pub(super) space: Space,
 }
 
 /// The engine cannot go on; `fatal` has been told why.
@@ -88,6 +93,9 @@ impl Engine {
 
     /// How long nothing need be done unless something is asked. None: for ever.
     pub(super) fn due_in(&self) -> Option<Duration> {
+        if self.shared.space.room() == Room::Full {
+            return Some(FULL_SLEEP);
+        }
         let now = self.clock.now();
         let paused = self.timers_from.map_or(Duration::ZERO, |from| from.since(now.mono));
         self.fleet.next_timeout(now).map(|timeout| timeout.max(paused))
@@ -115,10 +123,8 @@ impl Engine {
     }
 
     fn receive_first(&self) -> Result<Message, RecvTimeoutError> {
-        match self.due_in() {
-            Some(timeout) => self.inbox.recv_timeout(timeout.min(MAX_SLEEP)),
-            None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        }
+        let timeout = self.due_in().unwrap_or(MAX_SLEEP);
+        self.inbox.recv_timeout(timeout.min(MAX_SLEEP))
     }
 
     /// Decides, commits, answers. Says whether it is time to stop.
@@ -134,16 +140,20 @@ impl Engine {
     }
 
     fn decide(&mut self, now: Now, messages: Vec<Message>) -> Result<Batch, StoreError> {
+        let room = self.space.look(now);
         let mut batch = Batch::default();
         for message in messages {
             match message {
                 Message::Execute(command, respond) => {
                     let found = self.find(&command, &batch.events)?;
-                    let decision = self.fleet.handle(now, *command, &found);
-                    batch.events.extend(decision.events);
-                    batch.answers.push((respond, decision.answer.map_err(ExecuteError::Refused)));
+                    let (events, answer) = gate::handle(&mut self.fleet, now, *command, &found, room);
+                    batch.events.extend(events);
+                    batch.answers.push((respond, answer));
                 }
                 Message::Look(look) => batch.looks.push(look),
+                Message::Frame(_, _, respond) if room > Room::Enough => {
+                    batch.answers.push((respond, Err(ExecuteError::StorageFull)));
+                }
                 Message::Frame(machine, frame, respond) => {
                     if self.fleet.machine(machine).is_some() {
                         batch.frames.push((machine, frame));
@@ -153,11 +163,7 @@ impl Engine {
                 Message::Stop => batch.stop = true,
             }
         }
-        let timers_rest = self.timers_from.is_some_and(|from| now.mono < from);
-        if !timers_rest && self.fleet.next_timeout(now).is_some_and(|timeout| timeout.is_zero()) {
-            batch.events.extend(self.fleet.handle(now, Command::Tick, &Found::default()).events);
-        }
-        batch.events.extend(self.fleet.place(now));
+        batch.events.extend(self.by_itself(now, room));
         // What settled in this batch is in memory until its rows are taken.
         for (_, answer) in &mut batch.answers {
             if let Ok(reply) = answer {
@@ -165,6 +171,19 @@ impl Engine {
             }
         }
         Ok(batch)
+    }
+
+    /// Timers and placement. On a full disk timers stand still, and no job starts on one that is low.
+    fn by_itself(&mut self, now: Now, room: Room) -> Vec<Event> {
+        let mut events = Vec::new();
+        let timers_rest = room == Room::Full || self.timers_from.is_some_and(|from| now.mono < from);
+        if !timers_rest && self.fleet.next_timeout(now).is_some_and(|timeout| timeout.is_zero()) {
+            events.extend(self.fleet.handle(now, Command::Tick, &Found::default()).events);
+        }
+        if room == Room::Enough {
+            events.extend(self.fleet.place(now));
+        }
+        events
     }
 
     /// Reads what a command needs from the store, and what earlier commands of this batch stored but have not committed yet.
@@ -250,7 +269,7 @@ impl Engine {
         answers: Vec<(Respond, Result<Reply, ExecuteError>)>,
         looks: Vec<Look>,
     ) -> Result<(), Ended> {
-        tracing::error!("the disk is full: make room in the data directory; what could not be written is refused");
+        self.space.found_full();
         self.shared.counters.storage_full.fetch_add(1, Relaxed);
         let rows = loop {
             match self.store.reopen().and_then(|()| self.store.load()) {

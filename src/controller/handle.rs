@@ -17,6 +17,7 @@ use super::{
     error::{ExecuteError, ReadError, Unreachable},
     frames::Frames,
     published::{MachineIdentity, Published},
+    space::{Room, SpaceState, Storage},
     stats::{Counters, EngineStats},
     upload::{Upload, off_the_runtime},
     waiters::Waiters,
@@ -59,6 +60,8 @@ pub(super) struct Shared {
     pub told_to_stop: Mutex<BTreeMap<MachineId, Epoch>>,
     pub queue_depth: AtomicUsize,
     pub queue_capacity: usize,
+    /// The disk as the engine saw it last.
+    pub space: Arc<SpaceState>,
 }
 
 /// The controller as seen from outside. Cheap to clone.
@@ -131,10 +134,12 @@ impl Handle {
 
     /// Starts to store what arrives in pieces. With `expected`, other content is refused at the end.
     pub async fn begin_upload(&self, expected: Option<Digest>) -> Result<Upload, BlobError> {
+        self.check_room()?;
         Upload::begin(self.blobs.clone(), expected).await
     }
 
     pub async fn store_blob(&self, content: Bytes, expected: Option<Digest>) -> Result<Blob, BlobError> {
+        self.check_room()?;
         let blobs = self.blobs.clone();
         self.blocking(move || blobs.put(&content, expected)).await
     }
@@ -148,6 +153,16 @@ impl Handle {
     pub async fn open_blob(&self, digest: Digest) -> Result<Option<(std::fs::File, u64)>, BlobError> {
         let blobs = self.blobs.clone();
         self.blocking(move || blobs.open_blob(&digest)).await
+    }
+
+    /// What the disk has room for.
+    pub fn storage(&self) -> Storage {
+        self.shared.space.storage()
+    }
+
+    /// Content takes more room than anything else: it is the first thing that has to wait.
+    fn check_room(&self) -> Result<(), BlobError> {
+        if self.shared.space.room() == Room::Enough { Ok(()) } else { Err(BlobError::StorageFull) }
     }
 
     pub fn stats(&self) -> EngineStats {

@@ -8,12 +8,14 @@
 mod engine;
 mod error;
 mod frames;
+mod gate;
 mod handle;
 mod poll;
 mod pool_apps;
 mod published;
 mod reads;
 mod sleep;
+mod space;
 mod stats;
 mod stepper;
 mod subject;
@@ -43,22 +45,24 @@ pub use poll::{PollRequest, Polled};
 pub use pool_apps::PoolApps;
 pub use published::MachineIdentity;
 pub use reads::JobView;
+pub use space::{Room, SpaceSettings, Storage};
 pub use stats::{EngineStats, LATENCY_BOUNDS_US, Latency};
 pub use stepper::{Halted, Stepper, open_to_step};
 pub use upload::Upload;
 
 pub use crate::store::{
-    Blob, BlobError, Blobs, EventFilter, EventPage, Frame, JobFilter, LoggedEvent, Opener, Order, Page, PageRequest,
-    StoreError,
+    Blob, BlobError, Blobs, EventFilter, EventPage, Frame, FreeBytes, JobFilter, LoggedEvent, Opener, Order, Page,
+    PageRequest, StoreError,
 };
 use crate::{
     fleet::{self, Fleet},
-    store::{Store, open_file},
+    store::{Store, free_bytes_at, open_file},
     time::Clock,
 };
 use engine::{Engine, Fatal, Pause};
 use handle::{Blocking, Message, Shared};
 use published::Published;
+use space::Space;
 use stats::Counters;
 
 const BLOBS_DIR: &str = "blobs";
@@ -73,11 +77,32 @@ pub struct Settings {
     pub blob_bytes: u64,
     /// Events the log holds; the oldest are given up.
     pub keep_events: u64,
+    /// When the disk counts as low and as full. No marks unless set.
+    pub space: SpaceSettings,
+}
+
+/// What lies under the store: another one is given where faults are injected.
+struct Disk {
+    opener: Opener,
+    free: FreeBytes,
+}
+
+impl Disk {
+    /// The file system of the data directory.
+    fn of(dir: &Path) -> Self {
+        Self { opener: Box::new(open_file), free: free_bytes_at(dir) }
+    }
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { fleet: fleet::Settings::default(), command_queue: 4_096, blob_bytes: 256 << 20, keep_events: 1_000_000 }
+        Self {
+            fleet: fleet::Settings::default(),
+            command_queue: 4_096,
+            blob_bytes: 256 << 20,
+            keep_events: 1_000_000,
+            space: SpaceSettings::default(),
+        }
     }
 }
 
@@ -90,7 +115,7 @@ pub struct Controller {
 
 /// Opens the data directory and starts the engine. Blocks on the disk; after a kill, for the repair of the database too.
 pub fn start(dir: &Path, settings: Settings, clock: Clock) -> Result<(Controller, Handle), StartError> {
-    start_with(dir, settings, clock, Box::new(open_file), Box::new(end_the_process))
+    start_with(dir, settings, clock, Disk::of(dir), Box::new(end_the_process))
 }
 
 /// As `start`, with another way to the database's file: where faults are injected.
@@ -100,17 +125,18 @@ pub fn start_on(
     clock: Clock,
     opener: Opener,
 ) -> Result<(Controller, Handle), StartError> {
-    start_with(dir, settings, clock, opener, Box::new(end_the_process))
+    start_with(dir, settings, clock, Disk { opener, ..Disk::of(dir) }, Box::new(end_the_process))
 }
 
 fn start_with(
     dir: &Path,
     settings: Settings,
     clock: Clock,
-    opener: Opener,
+    disk: Disk,
     fatal: Fatal,
 ) -> Result<(Controller, Handle), StartError> {
-    let surroundings = Surroundings { clock, opener, fatal, pause: Box::new(std::thread::sleep) };
+    let Disk { opener, free } = disk;
+    let surroundings = Surroundings { clock, opener, free, fatal, pause: Box::new(std::thread::sleep) };
     let (engine, handle) = open(dir, settings, surroundings, Blocking::Elsewhere)?;
     let thread =
         std::thread::Builder::new().name("engine".to_owned()).spawn(move || run(engine)).map_err(StartError::Thread)?;
@@ -121,6 +147,7 @@ fn start_with(
 struct Surroundings {
     clock: Clock,
     opener: Opener,
+    free: FreeBytes,
     fatal: Fatal,
     pause: Pause,
 }
@@ -131,8 +158,10 @@ fn open(
     surroundings: Surroundings,
     blocking: Blocking,
 ) -> Result<(Engine, Handle), StartError> {
-    let Surroundings { clock, opener, fatal, pause } = surroundings;
+    let Surroundings { clock, opener, free, fatal, pause } = surroundings;
+    let mut space = Space::open(settings.space, dir, free);
     let store = Store::open_with(dir, settings.keep_events, opener)?;
+    space.look(clock.now());
     let blobs = Blobs::open(&dir.join(BLOBS_DIR), settings.blob_bytes)?;
     let fleet = Fleet::load(settings.fleet.clone(), store.load()?, clock.now());
     let (commands, inbox) = sync_channel(settings.command_queue);
@@ -147,6 +176,7 @@ fn open(
         told_to_stop: Mutex::default(),
         queue_depth: AtomicUsize::new(0),
         queue_capacity: settings.command_queue,
+        space: space.state(),
     });
     let handle = Handle {
         commands,
@@ -169,6 +199,7 @@ fn open(
         fatal,
         pause,
         timers_from: None,
+        space,
     };
     Ok((engine, handle))
 }

@@ -11,7 +11,7 @@ use super::{
     handle::Blocking,
     open,
 };
-use crate::{fleet::Fleet, time::Clock};
+use crate::{fleet::Fleet, store::free_bytes_at, time::Clock};
 
 /// The engine has ended: what it had not committed is gone, and nobody got an answer to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -31,7 +31,8 @@ pub fn open_to_step(
     pause: Box<dyn Fn(Duration) + Send>,
 ) -> Result<(Stepper, Handle), StartError> {
     let fatal = Box::new(|why: &str| tracing::debug!(why, "the engine ends"));
-    let (engine, handle) = open(dir, settings, Surroundings { clock, opener, fatal, pause }, Blocking::Here)?;
+    let free = free_bytes_at(dir);
+    let (engine, handle) = open(dir, settings, Surroundings { clock, opener, free, fatal, pause }, Blocking::Here)?;
     Ok((Stepper { engine }, handle))
 }
 

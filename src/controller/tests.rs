@@ -1,5 +1,7 @@
 //! The engine against a real database: what it tells, when, and what is left after restarts, full disks and closing.
 
+mod space;
+
 use std::{collections::BTreeMap, io, sync::mpsc, time::Duration};
 
 use tokio::task::JoinHandle as Spawned;
@@ -74,7 +76,8 @@ fn open(
         drop(told.send(why.to_owned()));
     });
     let clock = Clock::Manual(clock.clone());
-    let (controller, handle) = start_with(dir.path(), settings.clone(), clock, disk.opener(), on_fatal).unwrap();
+    let disk = super::Disk { opener: disk.opener(), free: disk.free() };
+    let (controller, handle) = start_with(dir.path(), settings.clone(), clock, disk, on_fatal).unwrap();
     (controller, handle, fatal)
 }
 

@@ -161,6 +161,7 @@ async fn renew(tls: Tls, clock: Clock) {
 
 fn engine_settings(settings: &ControllerSettings) -> controller::Settings {
     let (leases, limits, jobs, retention) = (&settings.leases, &settings.limits, &settings.jobs, &settings.retention);
+    let disk = &settings.disk;
     controller::Settings {
         fleet: crate::fleet::Settings {
             ttl: leases.ttl,
@@ -184,6 +185,11 @@ fn engine_settings(settings: &ControllerSettings) -> controller::Settings {
         command_queue: limits.command_queue,
         blob_bytes: limits.blob_bytes,
         keep_events: retention.events,
+        space: controller::SpaceSettings {
+            low_bytes: disk.low_bytes,
+            floor_bytes: disk.floor_bytes,
+            ballast_bytes: disk.ballast_bytes,
+        },
     }
 }
 
@@ -224,8 +230,20 @@ async fn admin_token(dir: &Path, handle: &Handle) -> Result<(), ServeError> {
     Ok(())
 }
 
-/// Renewed at each start; the one before is void.
+/// Renewed at each start; the one before is void. On a disk with too little room it stays: that is no reason not to serve.
 async fn join_token(dir: &Path, handle: &Handle, tls: &Tls) -> Result<(), ServeError> {
+    match renew_join_token(dir, handle, tls).await {
+        Err(ServeError::Tokens(ExecuteError::StorageFull)) => {
+            tracing::warn!(
+                "there is too little room on the disk to renew join.token: the one of the last start is kept"
+            );
+            Ok(())
+        }
+        renewed => renewed,
+    }
+}
+
+async fn renew_join_token(dir: &Path, handle: &Handle, tls: &Tls) -> Result<(), ServeError> {
     let path = dir.join(JOIN_TOKEN);
     if let Some(old) = read(&path)? {
         let digest = join_digest_of(&old);

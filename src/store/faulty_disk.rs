@@ -8,7 +8,7 @@ use std::{
 
 use redb::{BackendError, Builder, StorageBackend, backends::FileBackend};
 
-use super::Opener;
+use super::{FreeBytes, Opener};
 
 #[derive(Debug, Default)]
 struct State {
@@ -16,6 +16,7 @@ struct State {
     /// Commits that have come as far as their `fsync`.
     waiting: usize,
     fault: Option<io::ErrorKind>,
+    free_bytes: Option<u64>,
 }
 
 /// Clones are the same disk.
@@ -50,6 +51,16 @@ impl Disk {
     /// From now on writes fail like this, or succeed again.
     pub(crate) fn fail(&self, fault: Option<io::ErrorKind>) {
         self.0.0.lock().unwrap().fault = fault;
+    }
+
+    /// What it says of its room.
+    pub(crate) fn free(&self) -> FreeBytes {
+        let disk = self.clone();
+        Arc::new(move || disk.0.0.lock().unwrap().free_bytes)
+    }
+
+    pub(crate) fn set_free_bytes(&self, free_bytes: u64) {
+        self.0.0.lock().unwrap().free_bytes = Some(free_bytes);
     }
 
     fn pass(&self) -> io::Result<()> {

@@ -20,6 +20,7 @@ mod migrations;
 mod outbox;
 mod page;
 mod record;
+mod space;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ pub use history::Frame;
 pub use jobs::JobFilter;
 pub use outbox::{Delivery, Message};
 pub use page::{Order, Page, PageRequest};
+pub use space::{Ballast, FreeBytes, free_bytes_at};
 
 use crate::fleet::Rows;
 use database::{DirLock, Shared};

@@ -14,4 +14,5 @@ mod machines;
 mod openapi;
 mod problems;
 mod service;
+mod storage;
 mod support;

@@ -13,7 +13,7 @@ use crate::{
     },
     wire::{
         document::PauseRequest,
-        fleet::{FleetSummary, GroupSummary},
+        fleet::{FleetSummary, GroupSummary, Room, StorageSummary},
     },
 };
 
@@ -69,6 +69,9 @@ fn show(summary: &FleetSummary) -> anyhow::Result<()> {
     if let Some(reason) = &summary.paused {
         output::line(format!("PAUSED: {}", output::clean(reason)))?;
     }
+    if let Some(warning) = storage(&summary.storage) {
+        output::line(warning)?;
+    }
     output::fields(&[
         ("jobs", counts(&summary.jobs)),
         ("machines", counts(&summary.machines)),
@@ -81,6 +84,16 @@ fn show(summary: &FleetSummary) -> anyhow::Result<()> {
     let rows = rows.chain(summary.teams.iter().map(|entry| row("team", entry)));
     output::line("")?;
     output::table(["group", "machines", "jobs", "oldest queued"], rows)
+}
+
+/// Nothing where there is enough room.
+fn storage(storage: &StorageSummary) -> Option<String> {
+    let free = storage.free_bytes.map_or_else(String::new, |bytes| format!(", {} MiB free", bytes >> 20));
+    match storage.room {
+        Room::Enough => None,
+        Room::Low => Some(format!("DISK LOW{free}: new requests are refused, what runs is finished")),
+        Room::Full => Some(format!("DISK FULL{free}: nothing is written until there is room")),
+    }
 }
 
 /// `queued 3, running 2`, without what is zero.

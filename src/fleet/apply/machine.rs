@@ -28,11 +28,7 @@ pub(super) fn apply(fleet: &mut Fleet, event: &Event) {
             fleet.change_machine(*machine, |machine| machine.last_seen = last_seen);
         }
         Fact::MachineHeard { machine, skew_ms, renewed } => {
-            let link = fleet.links.entry(*machine).or_default();
-            link.last_seen = Some(event.at);
-            link.skew_ms = skew_ms.or(link.skew_ms);
-            let silent_at = event.mono.saturating_add(fleet.settings.offline_after);
-            fleet.mono_timers.set(MonoTimer::Offline(*machine), silent_at);
+            fleet.heard(*machine, *skew_ms, event);
             if *renewed {
                 fleet.renew_lease(*machine, event);
             }
@@ -101,6 +97,17 @@ impl Fleet {
         self.insert_machine(machine);
         self.fit.structure = true;
         self.fit.machines.insert(id);
+    }
+
+    fn heard(&mut self, id: MachineId, skew_ms: Option<i64>, event: &Event) {
+        let link = self.links.entry(id).or_default();
+        link.last_seen = Some(event.at);
+        link.skew_ms = skew_ms.or(link.skew_ms);
+        // Where that it is online could not be written, it does not fall silent either.
+        if link.online {
+            let silent_at = event.mono.saturating_add(self.settings.offline_after);
+            self.mono_timers.set(MonoTimer::Offline(id), silent_at);
+        }
     }
 
     fn online(&mut self, id: MachineId, incarnation: Incarnation, event: &Event) {

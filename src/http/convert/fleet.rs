@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 
 use super::document::pause_reason;
 use crate::{
+    controller::{self, Storage},
     fleet,
     time::duration_ms,
     wire::{
-        fleet::{FleetSummary, GroupSummary},
+        fleet::{FleetSummary, GroupSummary, Room, StorageSummary},
         job::JobState,
         machine::Status,
     },
 };
 
 /// `pause`: where all new leases are stopped.
-pub(crate) fn summary(summary: fleet::Summary, pause: Option<&fleet::Pause>) -> FleetSummary {
+pub(crate) fn summary(summary: fleet::Summary, pause: Option<&fleet::Pause>, storage: Storage) -> FleetSummary {
     let pool = |pool: fleet::PoolSummary| GroupSummary {
         jobs: jobs(pool.queued, pool.running),
         machines: machines(pool.machines),
@@ -32,6 +33,21 @@ pub(crate) fn summary(summary: fleet::Summary, pause: Option<&fleet::Pause>) -> 
         oldest_queued_ms: summary.oldest_queued.map(duration_ms),
         pools: summary.pools.into_iter().map(|(name, group)| (name, pool(group))).collect(),
         teams: summary.teams.into_iter().map(|(name, group)| (name, team(group))).collect(),
+        storage: StorageSummary {
+            room: room(storage.room),
+            free_bytes: storage.free_bytes,
+            low_bytes: storage.settings.low_bytes,
+            floor_bytes: storage.settings.floor_bytes,
+            ballast: storage.ballast,
+        },
+    }
+}
+
+fn room(room: controller::Room) -> Room {
+    match room {
+        controller::Room::Enough => Room::Enough,
+        controller::Room::Low => Room::Low,
+        controller::Room::Full => Room::Full,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
 
 pub(crate) async fn summary(State(app): State<App>) -> ApiResult<Response> {
     let (summary, pause) = app.handle().look(|fleet, now| (fleet.summary(now), fleet.meta().paused.clone())).await?;
-    Ok(ok(convert::summary(summary, pause.as_ref())))
+    Ok(ok(convert::summary(summary, pause.as_ref(), app.handle().storage())))
 }
 
 /// Stops all new leases; what runs goes on.

@@ -10,6 +10,7 @@ use axum::{
 
 use super::send;
 use crate::{
+    controller::Room,
     http::{
         app::App,
         problem::{ApiError, ApiResult, Code},
@@ -25,14 +26,19 @@ pub(crate) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// The engine answers, and new requests are welcome.
+/// The engine answers, and can write. Where room runs low it still can, and says so.
 pub(crate) async fn readyz(State(app): State<App>) -> ApiResult<&'static str> {
     if *app.handle().watch_closing().borrow() {
         return Err(ApiError::new(Code::ShuttingDown, "the controller is stopping"));
     }
     match tokio::time::timeout(READY_TIMEOUT, app.handle().look(|_, _| ())).await {
-        Ok(looked) => looked.map(|()| "ready\n").map_err(ApiError::from),
-        Err(_) => Err(ApiError::new(Code::Overloaded, "the engine does not answer in time")),
+        Ok(looked) => looked.map_err(ApiError::from)?,
+        Err(_) => return Err(ApiError::new(Code::Overloaded, "the engine does not answer in time")),
+    }
+    match app.handle().storage().room {
+        Room::Enough => Ok("ready\n"),
+        Room::Low => Ok("ready, but the disk has little room: only what runs is finished\n"),
+        Room::Full => Err(ApiError::new(Code::StorageFull, "the disk is full: make room in the data directory")),
     }
 }
 

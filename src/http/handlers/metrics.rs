@@ -9,7 +9,7 @@ use axum::{
 };
 
 use crate::{
-    controller::{EngineStats, LATENCY_BOUNDS_US},
+    controller::{EngineStats, LATENCY_BOUNDS_US, Room, Storage},
     fleet::Summary,
     http::{app::App, problem::ApiResult},
     time::duration_ms,
@@ -23,6 +23,7 @@ pub(crate) async fn show(State(app): State<App>) -> ApiResult<Response> {
     text.sample("deskfleet_info", &[("version", env!("CARGO_PKG_VERSION"))], "1");
     fleet(&mut text, &app.handle().summary().await?);
     engine(&mut text, &app.handle().stats());
+    storage(&mut text, app.handle().storage());
     text.metric("deskfleet_http_requests_total", "counter", "Requests answered, by method, route and status.");
     for ((method, route, status), count) in app.counters().read() {
         let labels = [("method", method.as_str()), ("route", route.as_str()), ("status", &status.to_string())];
@@ -53,6 +54,19 @@ fn fleet(text: &mut Text, summary: &Summary) {
     text.sample("deskfleet_oldest_queued_seconds", &[], seconds(summary.oldest_queued.map_or(0, duration_ms) * 1_000));
     text.metric("deskfleet_paused", "gauge", "1 while all new leases are stopped.");
     text.sample("deskfleet_paused", &[], u8::from(summary.paused));
+}
+
+fn storage(text: &mut Text, storage: Storage) {
+    if let Some(free_bytes) = storage.free_bytes {
+        text.metric("deskfleet_storage_free_bytes", "gauge", "Free on the disk of the data directory.");
+        text.sample("deskfleet_storage_free_bytes", &[], free_bytes);
+    }
+    text.metric("deskfleet_storage_room", "gauge", "1 at what the disk has room for: enough, low or full.");
+    for room in Room::ALL {
+        text.sample("deskfleet_storage_room", &[("room", room.as_str())], u8::from(room == storage.room));
+    }
+    text.metric("deskfleet_storage_ballast", "gauge", "1 while there is a ballast file to give up.");
+    text.sample("deskfleet_storage_ballast", &[], u8::from(storage.ballast));
 }
 
 fn engine(text: &mut Text, stats: &EngineStats) {

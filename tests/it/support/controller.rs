@@ -52,8 +52,12 @@ impl Site {
 
     /// Stops it and starts it again on the same directory, at another port.
     pub(crate) async fn restart(&mut self) {
+        self.restart_with(&[]).await;
+    }
+
+    pub(crate) async fn restart_with(&mut self, settings: &[(&str, &str)]) {
         self.stop().await;
-        let running = http::start(&settings_in(self.dir.path(), &[]), Clock::System).await.unwrap();
+        let running = http::start(&settings_in(self.dir.path(), settings), Clock::System).await.unwrap();
         let (stop, stopped) = oneshot::channel();
         self.address = running.address();
         self.handle = Some(running.handle().clone());
@@ -109,6 +113,8 @@ impl Site {
 fn settings_in(dir: &Path, settings: &[(&str, &str)]) -> ControllerSettings {
     let mut flags: BTreeMap<String, Vec<String>> =
         settings.iter().map(|(key, value)| ((*key).to_owned(), vec![(*value).to_owned()])).collect();
+    // Nothing is proved by taking up room for each story.
+    flags.entry("disk.ballast_bytes".to_owned()).or_insert_with(|| vec!["0".to_owned()]);
     flags.insert("controller.listen".to_owned(), vec!["127.0.0.1:0".to_owned()]);
     flags.insert("controller.data_dir".to_owned(), vec![dir.to_str().unwrap().to_owned()]);
     Settings::load(&Layers { flags, ..Layers::default() }).unwrap().controller
