@@ -12,6 +12,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("fleet resume", ""),
     ("job cancel", "job_…"),
     ("job logs", "job_… --attempt 2"),
+    ("job explain", "job_…"),
     ("job retry", "job_…"),
     ("job show", "job_… -o json"),
     ("job watch", "job_… --timeout 10m"),

@@ -70,6 +70,6 @@ pub(super) fn is_all_ready(machine: &Machine, class: &Class) -> bool {
     class.apps.keys().all(|app| is_ready(machine, app))
 }
 
-fn is_ready(machine: &Machine, app: &Name) -> bool {
+pub(super) fn is_ready(machine: &Machine, app: &Name) -> bool {
     machine.readiness.get(app).is_some_and(|readiness| readiness.state == ReadinessState::Ready)
 }

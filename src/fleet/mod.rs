@@ -20,6 +20,7 @@ mod dirty;
 mod document;
 mod draft;
 mod event;
+mod explain;
 mod fairness;
 mod fit;
 mod index;
@@ -29,6 +30,7 @@ mod limits;
 mod machine;
 mod message;
 mod outbox;
+mod pace;
 mod placement;
 mod queue;
 mod refusal;
@@ -61,6 +63,7 @@ pub use document::{
     RetryPolicy, WorkflowSpec,
 };
 pub use event::{Declining, Event, Fact, QueuedWhy, Stored, Subjects, Submitted, Wake, Wakes};
+pub use explain::{Condition, ConditionName, Expected, Explanation, MachineNote};
 pub use job::{
     AppPin, BlockedReason, CancelRequest, CancelWhy, IdempotencyKey, Job, JobSpec, JobState, PausedThing, Phase, Place,
     Run, StateName,

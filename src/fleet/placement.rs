@@ -111,7 +111,7 @@ impl Fleet {
         best.map(|(_, order, class, machine)| (class.clone(), machine, order.job))
     }
 
-    fn is_batch_full(&self, batch: BatchId) -> bool {
+    pub(super) fn is_batch_full(&self, batch: BatchId) -> bool {
         let batch = self.batches.get(&batch);
         batch.is_some_and(|batch| batch.max_running.is_some_and(|max| batch.counts.running() >= max))
     }

@@ -21,6 +21,7 @@ use super::{
     lease::LeaseState,
     machine::Machine,
     outbox::Outbox,
+    pace::Pace,
     queue::Queue,
     refusal::Refusal,
     rows::{Found, Meta, Rows, Write},
@@ -56,6 +57,7 @@ pub struct Fleet {
     pub(super) queue: Queue,
     pub(super) keys: BTreeMap<KeyId, Key>,
     pub(super) turns: Turns,
+    pub(super) pace: Pace,
     pub(super) mono_timers: Timers<Mono, MonoTimer>,
     pub(super) wall_timers: Timers<Timestamp, WallTimer>,
     /// Machines that turned a job down lately.
@@ -113,6 +115,7 @@ impl Fleet {
             queue: Queue::default(),
             keys: BTreeMap::new(),
             turns: Turns::default(),
+            pace: Pace::default(),
             mono_timers: Timers::default(),
             wall_timers: Timers::default(),
             cooling: BTreeMap::new(),

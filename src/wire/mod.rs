@@ -8,6 +8,7 @@ pub mod batch;
 pub mod document;
 pub mod effect;
 pub mod event;
+pub mod explain;
 pub mod failure;
 pub mod fleet;
 pub mod job;

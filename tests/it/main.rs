@@ -9,6 +9,7 @@ mod batches;
 mod concurrency;
 mod documents;
 mod events;
+mod explain;
 mod jobs;
 mod machines;
 mod openapi;

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::{
+    job_explain,
     job_list::{self, ListArgs},
     job_logs::{self, LogsArgs},
     job_show,
@@ -36,6 +37,12 @@ enum JobAction {
     List(Box<ListArgs>),
     /// One job with its attempts, failure and pictures
     Show {
+        id: String,
+        #[command(flatten)]
+        output: OutputFlag,
+    },
+    /// Why it does not run, and what would have to change
+    Explain {
         id: String,
         #[command(flatten)]
         output: OutputFlag,
@@ -74,6 +81,7 @@ pub(crate) async fn run(args: JobArgs) -> anyhow::Result<Exit> {
         JobAction::Submit(args) => job_submit::run(&api, *args).await,
         JobAction::List(args) => job_list::run(&api, *args).await.map(|()| Exit::Done),
         JobAction::Show { id, output } => job_show::run(&api, &id, output).await.map(|()| Exit::Done),
+        JobAction::Explain { id, output } => job_explain::run(&api, &id, output).await.map(|()| Exit::Done),
         JobAction::Watch(args) => {
             let timeout = watch::timeout(args.timeout.as_deref())?;
             let answer = watch::job(&api, &args.id, Show::Steps, timeout).await?;

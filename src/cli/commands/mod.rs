@@ -13,6 +13,7 @@ pub(crate) mod event;
 mod failure_text;
 pub(crate) mod fleet;
 pub(crate) mod job;
+pub(crate) mod job_explain;
 pub(crate) mod job_list;
 pub(crate) mod job_logs;
 pub(crate) mod job_show;

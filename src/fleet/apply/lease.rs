@@ -128,6 +128,7 @@ impl Fleet {
         let Fact::AttemptFinished { job, machine, attempt, outcome, effect, failure, report } = &event.fact else {
             return;
         };
+        self.note_pace(*job, *attempt, *outcome, event.at);
         self.free_lease(*machine, report.map(|number| (number, None)));
         self.mono_timers.clear(MonoTimer::Attempt(*job));
         self.change_attempt(*job, *attempt, |attempt| {

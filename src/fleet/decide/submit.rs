@@ -339,5 +339,9 @@ pub(super) fn enter(draft: &mut Draft<'_>, spec: JobSpec, reasons: &mut Reasons)
         }
     }
     draft.push(Fact::JobSubmitted { job: Submitted(Box::new(job.clone())) });
+    if let JobState::Blocked { reason } = &job.state {
+        // Told as any other block is: who waits for such events need not look into submitted jobs.
+        draft.push(Fact::JobBlocked { job: job.id, reason: reason.clone() });
+    }
     job
 }

@@ -6,6 +6,7 @@ pub(crate) mod batches;
 pub(crate) mod blobs;
 pub(crate) mod documents;
 pub(crate) mod events;
+pub(crate) mod explain;
 pub(crate) mod fleet;
 pub(crate) mod health;
 pub(crate) mod jobs;

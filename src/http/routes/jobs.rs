@@ -3,12 +3,13 @@
 use super::{AFTER, CURSOR, LIMIT, SUBMITTER, VIEWER, WAIT};
 use crate::{
     http::{
-        handlers::{artifacts, batches, jobs, logs, steps, submit},
+        handlers::{artifacts, batches, explain, jobs, logs, steps, submit},
         route::{Parameter, Route, bytes, form, get, integer, json, list, page, plain, post, text},
     },
     wire::{
         batch::{Batch, BatchRequest},
         event::Event,
+        explain::Explanation,
         job::{Artifact, Job, JobRequest, RetryRequest},
         step::ShownStep,
     },
@@ -46,6 +47,9 @@ pub(super) fn routes() -> Vec<Route> {
             .may_take(json::<RetryRequest>())
             .answers(201, "The new job.", json::<Job>())
             .answers(200, "The job this key made before.", json::<Job>()),
+        get("/v1/jobs/{id}/explain", explain::show, VIEWER)
+            .about("jobs", "Why a job does not run, and what would have to change")
+            .answers(200, "The explanation.", json::<Explanation>()),
         get("/v1/jobs/{id}/steps", steps::list, VIEWER)
             .about("jobs", "Step reports of an attempt; with `wait` once there are some")
             .query(&[integer("attempt", "Its number; the latest unless given."), AFTER, CURSOR, LIMIT, WAIT])
