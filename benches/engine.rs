@@ -109,7 +109,8 @@ async fn lifecycles(agent: Agent, workflow: Name, done: mpsc::UnboundedSender<u6
         agent.report(&offer, 1, ReportBody::Accept).await?;
         agent.report(&offer, 2, ReportBody::Ready).await?;
         let step = StepRecord { number: 1, content: Json::new(r#"{"action":"click"}"#) };
-        let progress = Progress { steps: vec![step], artifacts: Vec::new(), steps_done: 1, steps_total: 1 };
+        let progress =
+            Progress { steps: vec![step], artifacts: Vec::new(), steps_done: 1, steps_total: 1, quiet_ms: None };
         let end = End::Succeeded { output: Some(Json::new(r#"{"receipt":"R-118"}"#)) };
         agent.report(&offer, 3, ReportBody::Complete { progress, end }).await?;
         if done.send(claim_us).is_err() {

@@ -15,6 +15,8 @@ pub mod local;
 pub mod runner;
 pub mod session;
 mod shell;
+mod tape;
 
 pub use error::AgentError;
 pub use shell::run;
+pub use tape::TapeLayer;

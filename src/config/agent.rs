@@ -25,6 +25,8 @@ pub struct AgentSettings {
     pub join_token_file: Option<PathBuf>,
     pub spool_bytes: u64,
     pub probe_interval: Duration,
+    /// After it a thread on the desktop that gives no sign of life is given up.
+    pub hang_limit: Duration,
     /// The environment's proxy unless set.
     pub proxy: Option<ProxyUrl>,
     pub log: LogSettings,
@@ -42,6 +44,7 @@ impl AgentSettings {
             join_token_file: reader.take_optional("agent.join_token_file", path),
             spool_bytes: reader.take("agent.spool_bytes", bytes_between("16MiB", "1TiB")),
             probe_interval: reader.take("agent.probe_interval", duration_between(500, 600_000)),
+            hang_limit: reader.take("agent.hang_limit", duration_between(30_000, 3_600_000)),
             proxy: reader.take_optional("agent.proxy", proxy_url),
             log: log.clone(),
         }

@@ -55,6 +55,12 @@ pub struct LeaseSettings {
     /// After it renewals no longer lengthen a revoked lease.
     pub stop_grace: Duration,
     pub decline_cool_down: Duration,
+    /// From accepting an offer until the apps are ready.
+    pub prepare_limit: Duration,
+    /// What an attempt gets beyond its limit before the controller stops it.
+    pub timeout_grace: Duration,
+    /// What a step gets beyond its own time before its attempt counts as stuck.
+    pub stuck_grace: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,6 +159,9 @@ impl LeaseSettings {
             offline_after: reader.take("leases.offline_after", duration_between(5 * SECOND_MS, HOUR_MS)),
             stop_grace: reader.take("leases.stop_grace", duration_between(SECOND_MS, HOUR_MS)),
             decline_cool_down: reader.take("leases.decline_cool_down", duration_between(SECOND_MS, HOUR_MS)),
+            prepare_limit: reader.take("leases.prepare_limit", duration_between(MINUTE_MS, DAY_MS)),
+            timeout_grace: reader.take("leases.timeout_grace", duration_between(SECOND_MS, HOUR_MS)),
+            stuck_grace: reader.take("leases.stuck_grace", duration_between(10 * SECOND_MS, DAY_MS)),
         };
         // A machine must not count as gone while its lease may still be live.
         if leases.offline_after < leases.ttl + leases.margin {

@@ -244,7 +244,8 @@ impl Agent {
 
     async fn succeed(&self, offer: &Offer) {
         let step = StepRecord { number: 1, content: Json::new(r#"{"action":"click"}"#) };
-        let progress = Progress { steps: vec![step], artifacts: Vec::new(), steps_done: 1, steps_total: 1 };
+        let progress =
+            Progress { steps: vec![step], artifacts: Vec::new(), steps_done: 1, steps_total: 1, quiet_ms: None };
         let end = End::Succeeded { output: Some(Json::new(r#"{"receipt":"R-118"}"#)) };
         let done = self.report(offer, 3, ReportBody::Complete { progress, end }).await.unwrap();
         assert_eq!(done, Answer::Done);

@@ -6,12 +6,38 @@ use std::sync::{
 };
 
 use super::DesktopError;
+use crate::time::{Clock, Mono};
 
 /// Who may give input. Opened for a lease, closed when it lapses or a cancel must stop at once. Clones are the same gate.
 ///
 /// The number is even while the gate is open and odd while it is closed; it only grows, so a pass of an earlier opening stays dead.
 #[derive(Clone, Debug, Default)]
-pub struct Gate(Arc<AtomicU64>);
+pub struct Gate(Arc<Post>);
+
+#[derive(Debug)]
+struct Post {
+    number: AtomicU64,
+    /// Milliseconds of the monotonic clock after which no pass is valid, closed or not.
+    lapses_at_ms: AtomicU64,
+    clock: Clock,
+}
+
+impl Default for Post {
+    fn default() -> Self {
+        Self { number: AtomicU64::new(0), lapses_at_ms: AtomicU64::new(u64::MAX), clock: Clock::System }
+    }
+}
+
+impl Post {
+    fn number(&self) -> u64 {
+        self.number.load(Ordering::SeqCst)
+    }
+
+    fn has_lapsed(&self) -> bool {
+        let lapses_at_ms = self.lapses_at_ms.load(Ordering::SeqCst);
+        lapses_at_ms != u64::MAX && self.clock.now().mono.as_ms() >= lapses_at_ms
+    }
+}
 
 impl Gate {
     /// An open gate.
@@ -21,28 +47,35 @@ impl Gate {
 
     /// Opens it; without effect on an open gate.
     pub fn open(&self) {
-        let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| (n % 2 == 1).then_some(n + 1));
+        let _ = self.0.number.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| (n % 2 == 1).then_some(n + 1));
     }
 
     /// Closes it: every pass handed out so far is dead for ever. Without effect on a closed gate.
     pub fn close(&self) {
-        let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.is_multiple_of(2).then_some(n + 1));
+        let _ =
+            self.0.number.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.is_multiple_of(2).then_some(n + 1));
     }
 
     pub fn is_open(&self) -> bool {
-        self.0.load(Ordering::SeqCst).is_multiple_of(2)
+        self.0.number().is_multiple_of(2)
+    }
+
+    /// No pass is valid from then on, until a later time is set: a process that was stopped, or slept, finds its time over before
+    /// anybody has come to close the gate.
+    pub fn lapse_at(&self, at: Mono) {
+        self.0.lapses_at_ms.store(at.as_ms(), Ordering::SeqCst);
     }
 
     /// A pass for what begins now. Dead from birth where the gate is closed.
     pub fn pass(&self) -> Pass {
-        Pass { gate: Arc::clone(&self.0), opening: self.0.load(Ordering::SeqCst), given_up: Arc::default() }
+        Pass { gate: Arc::clone(&self.0), opening: self.0.number(), given_up: Arc::default() }
     }
 }
 
 /// The right to give input, checked before every burst.
 #[derive(Clone, Debug)]
 pub struct Pass {
-    gate: Arc<AtomicU64>,
+    gate: Arc<Post>,
     opening: u64,
     given_up: Arc<AtomicBool>,
 }
@@ -66,7 +99,8 @@ impl Pass {
 
     pub fn is_valid(&self) -> bool {
         self.opening.is_multiple_of(2)
-            && self.gate.load(Ordering::SeqCst) == self.opening
+            && self.gate.number() == self.opening
+            && !self.gate.has_lapsed()
             && !self.given_up.load(Ordering::SeqCst)
     }
 
@@ -77,7 +111,10 @@ impl Pass {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::time::{ManualClock, Timestamp};
 
     #[test]
     fn a_pass_of_an_ended_lease_stays_dead_when_the_gate_opens_for_the_next() {
@@ -90,6 +127,19 @@ mod tests {
         gate.open();
         assert!(gate.pass().is_valid());
         assert!(!first.is_valid());
+    }
+
+    #[test]
+    fn a_lease_that_lapsed_unnoticed_stops_the_next_burst_until_it_is_renewed() {
+        let clock = ManualClock::starting_at(Timestamp::from_ms(1_000));
+        let gate = Gate(Arc::new(Post { clock: Clock::Manual(clock.clone()), ..Post::default() }));
+        let pass = gate.pass();
+        gate.lapse_at(Mono::from_ms(31_000));
+        assert!(pass.is_valid());
+        clock.advance(Duration::from_secs(30));
+        assert_eq!(pass.check(), Err(DesktopError::Fenced));
+        gate.lapse_at(Mono::from_ms(60_000));
+        assert!(pass.is_valid());
     }
 
     #[test]

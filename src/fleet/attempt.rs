@@ -33,6 +33,9 @@ pub struct Attempt {
     pub steps_done: u32,
     pub steps_total: u32,
     pub artifacts: u32,
+    /// How long the step under way may take until the agent has something more to tell, as it said itself.
+    #[serde(default)]
+    pub quiet_ms: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -140,6 +140,10 @@ impl Fleet {
                     let run = self.jobs.get(&id).and_then(Job::run);
                     run.is_some_and(|run| run.phase == Phase::Executing)
                 }
+                MonoTimer::Progress(id) => {
+                    let run = self.jobs.get(&id).and_then(Job::run);
+                    run.is_some_and(|run| run.phase != Phase::Offered)
+                }
                 MonoTimer::CoolDown(job, machine) => {
                     self.jobs.contains_key(&job)
                         && self.cooling.get(&job).is_some_and(|machines| machines.contains(&machine))

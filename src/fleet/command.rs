@@ -320,6 +320,8 @@ pub struct Progress {
     /// Of the attempt so far.
     pub steps_done: u32,
     pub steps_total: u32,
+    /// How long the step under way may take until something more is told; None where no step is told of.
+    pub quiet_ms: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -85,6 +85,7 @@ facts! {
     "attempt.progressed" AttemptProgressed {
         job: JobId, machine: MachineId, attempt: AttemptId, number: u64, answer: Answer,
         #[serde(skip)] steps: Vec<StepRecord>, artifacts: Vec<Artifact>, steps_done: u32, steps_total: u32,
+        #[serde(skip)] quiet_ms: Option<u64>,
     }
     /// The agent has to stop; it keeps the lease until it says that it has, or until the lease lapses.
     "attempt.revoked" AttemptRevoked { job: JobId, machine: MachineId, attempt: AttemptId, why: RevokeWhy, }

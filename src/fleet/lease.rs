@@ -49,6 +49,8 @@ pub enum RevokeWhy {
     Deadline,
     /// The attempt's time limit.
     Timeout,
+    /// It told of no step for too long.
+    Stuck,
     /// An operator takes the machine out at once.
     Mode,
 }
@@ -59,6 +61,7 @@ impl RevokeWhy {
             Self::Cancel => "cancel",
             Self::Deadline => "deadline",
             Self::Timeout => "timeout",
+            Self::Stuck => "stuck",
             Self::Mode => "mode",
         }
     }

@@ -17,6 +17,12 @@ pub struct Settings {
     pub max_declines: u32,
     /// How long a machine may take to stop; after it renewals no longer lengthen its lease.
     pub stop_grace: Duration,
+    /// From accepting an offer until the apps are ready.
+    pub prepare_limit: Duration,
+    /// What an attempt gets beyond its own limit before it is stopped from here: the agent stops it itself, with evidence.
+    pub timeout_grace: Duration,
+    /// What a step gets beyond the time the agent said it takes.
+    pub stuck_grace: Duration,
     pub max_open_jobs: usize,
     pub max_batch_items: usize,
     pub max_machines: usize,
@@ -57,6 +63,9 @@ impl Default for Settings {
             decline_cool_down: Duration::from_secs(60),
             max_declines: 5,
             stop_grace: Duration::from_secs(60),
+            prepare_limit: Duration::from_secs(900),
+            timeout_grace: Duration::from_secs(30),
+            stuck_grace: Duration::from_secs(120),
             max_open_jobs: 100_000,
             max_batch_items: 10_000,
             max_machines: 10_000,

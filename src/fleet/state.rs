@@ -150,13 +150,23 @@ impl Fleet {
             lease.is_some_and(|lease| matches!(lease.state, LeaseState::Held { .. }))
         };
         if let JobState::Running(run) = job.state
-            && run.phase == Phase::Executing
+            && run.phase != Phase::Offered
             && held(&run)
         {
-            let started = job.attempt(run.attempt).and_then(|attempt| attempt.started_at).unwrap_or(now.wall);
-            let limit = Duration::from_millis(job.spec.timeout_ms);
-            let left = limit.saturating_sub(now.wall.since(started));
-            self.mono_timers.set(MonoTimer::Attempt(job.id), now.mono.saturating_add(left));
+            let attempt = job.attempt(run.attempt);
+            let settings = &self.settings;
+            let quiet = if run.phase == Phase::Accepted {
+                settings.prepare_limit
+            } else {
+                let started = attempt.and_then(|attempt| attempt.started_at).unwrap_or(now.wall);
+                let limit = Duration::from_millis(job.spec.timeout_ms).saturating_add(settings.timeout_grace);
+                let left = limit.saturating_sub(now.wall.since(started));
+                self.mono_timers.set(MonoTimer::Attempt(job.id), now.mono.saturating_add(left));
+                Duration::from_millis(attempt.map_or(0, |attempt| attempt.quiet_ms))
+                    .saturating_add(settings.stuck_grace)
+            };
+            // Whole again, like the lease: nobody knows what was told meanwhile.
+            self.mono_timers.set(MonoTimer::Progress(job.id), now.mono.saturating_add(quiet));
         }
         self.insert_job(job);
     }

@@ -20,6 +20,8 @@ pub(super) enum MonoTimer {
     Offline(MachineId),
     /// The time limit of the job's attempt.
     Attempt(JobId),
+    /// The job's attempt should have told of a step.
+    Progress(JobId),
     /// The machine may be offered the job again.
     CoolDown(JobId, MachineId),
 }

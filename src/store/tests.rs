@@ -77,6 +77,7 @@ fn attempt_on(machine: &str) -> Attempt {
         steps_done: 0,
         steps_total: 0,
         artifacts: 0,
+        quiet_ms: 0,
     }
 }
 

@@ -226,6 +226,9 @@ pub struct Completion {
     /// The last step reports, so that the end needs one call.
     pub steps: Vec<StepReport>,
     pub readiness: BTreeMap<Name, Readiness>,
+    /// What belongs to the attempt and to no step, such as its log.
+    #[serde(default)]
+    pub artifacts: Vec<ArtifactRef>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

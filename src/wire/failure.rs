@@ -36,6 +36,22 @@ pub struct FailureContext {
     pub standstill: Option<Standstill>,
 }
 
+impl FailureContext {
+    /// Nothing is known but when.
+    pub const fn at(at: Timestamp) -> Self {
+        Self {
+            at,
+            best: None,
+            before: None,
+            picture: None,
+            windows: Vec::new(),
+            windows_left_out: 0,
+            apps: BTreeMap::new(),
+            standstill: None,
+        }
+    }
+}
+
 /// Not good enough to act on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BestMatch {

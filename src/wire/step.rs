@@ -33,6 +33,9 @@ pub struct StepReport {
     pub error: Option<StepError>,
     #[serde(default)]
     pub artifacts: Vec<ArtifactRef>,
+    /// How long it may take from here until the next report: the time of this step, or of a condition around it. Null: no time at all.
+    #[serde(default)]
+    pub quiet_ms: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -292,6 +292,7 @@ mod tests {
             finds: Vec::new(),
             error: None,
             artifacts: Vec::new(),
+            quiet_ms: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The desktop thread as a [`Desktop`]: every call goes there with a limit of its own.
 
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
 use crate::desktop::{
     Attestation, Button, Chord, Color, Desktop, DesktopError, DesktopHandle, Display, Frame, Modifier, Pass, Point,
@@ -16,17 +16,35 @@ const SLOW: Duration = Duration::from_secs(30);
 /// On top, for each character typed.
 const PER_CHARACTER: Duration = Duration::from_millis(100);
 
+/// What a desktop that has just hung gets, until it answers again: whoever tidies up must not wait as long for each call.
+const AFTER_HANG: Duration = Duration::from_secs(2);
+
 /// The handle that calls go through.
-pub(super) struct Hands(pub(super) DesktopHandle);
+pub(super) struct Hands {
+    handle: DesktopHandle,
+    /// The last call that had an end did not come back.
+    hangs: Cell<bool>,
+}
 
 impl Hands {
+    pub(super) fn new(handle: DesktopHandle) -> Self {
+        Self { handle, hangs: Cell::new(false) }
+    }
+
     fn call<T: Send + 'static>(
         &self,
         name: &'static str,
         limit: Duration,
         act: impl FnOnce(&mut dyn Desktop) -> Result<T, DesktopError> + Send + 'static,
     ) -> Result<T, DesktopError> {
-        self.0.run_blocking(name, limit, act)
+        let limit = if self.hangs.get() { limit.min(AFTER_HANG) } else { limit };
+        let result = self.handle.run_blocking(name, limit, act);
+        match &result {
+            Ok(_) => self.hangs.set(false),
+            Err(DesktopError::Hung { .. }) => self.hangs.set(true),
+            Err(_) => {}
+        }
+        result
     }
 }
 

@@ -53,7 +53,7 @@ pub struct Host {
 impl Host {
     pub fn new(desktop: DesktopHandle, images: Box<dyn Images>, clock: Clock) -> Self {
         Self {
-            hands: Hands(desktop),
+            hands: Hands::new(desktop),
             finder: Finder::new(),
             images,
             prepared: Vec::new(),
@@ -63,9 +63,16 @@ impl Host {
         }
     }
 
+    /// Windows that are known to hold a secret: shared with whoever looked at this desktop before.
+    #[must_use]
+    pub fn with_secrets(mut self, secrets: Secrets) -> Self {
+        self.secrets = secrets;
+        self
+    }
+
     /// From now on input is given under this handle: for the next lease.
     pub fn take_hands(&mut self, desktop: DesktopHandle) {
-        self.hands = Hands(desktop);
+        self.hands = Hands::new(desktop);
     }
 }
 

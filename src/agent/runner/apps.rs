@@ -37,7 +37,7 @@ const END_WITHIN: Duration = Duration::from_secs(5);
 const VERSION_WITHIN: Duration = Duration::from_secs(10);
 
 /// The system this agent runs on, for `launch`.
-const SYSTEM: System = if cfg!(windows) { System::Windows } else { System::Linux };
+pub(super) const SYSTEM: System = if cfg!(windows) { System::Windows } else { System::Linux };
 
 /// How [`Runner::prepare`] ended.
 #[derive(Clone, Debug)]

@@ -18,6 +18,7 @@ mod look;
 mod observer;
 mod plan;
 mod probe;
+mod quiet;
 mod redact;
 mod run;
 mod seek;

@@ -29,11 +29,13 @@ pub(super) struct Verdict {
     pub(super) hit: Option<Hit>,
     /// Places that show why not.
     pub(super) marks: Vec<Rect>,
+    /// Of the best place, where that was not good enough.
+    pub(super) best: Option<f32>,
 }
 
 impl Verdict {
     fn new(holds: bool, because: String) -> Self {
-        Self { holds, because, hit: None, marks: Vec::new() }
+        Self { holds, because, hit: None, marks: Vec::new(), best: None }
     }
 
     fn says(holds: bool, what: &str, yes: &str, no: &str) -> Self {
@@ -116,8 +118,9 @@ impl Runner<'_> {
                     (None, Some(best)) => format!(" (best score {:.2} at {},{})", best.score, best.rect.x, best.rect.y),
                     (None, None) => String::new(),
                 };
+                let score = best.as_ref().map(|best| best.score);
                 let marks = best.into_iter().map(|best| best.rect).collect();
-                Verdict { marks, ..Verdict::new(false, format!("{what} is not there{detail}")) }
+                Verdict { marks, best: score, ..Verdict::new(false, format!("{what} is not there{detail}")) }
             }
         })
     }
@@ -172,15 +175,19 @@ impl Runner<'_> {
     fn any_holds(&mut self, probes: &[Probe], look: &mut Look) -> Result<Verdict, Break> {
         let mut reasons = Vec::new();
         let mut marks = Vec::new();
+        let mut best = None;
         for probe in probes {
             let verdict = self.probe(probe, look)?;
             if verdict.holds {
                 return Ok(verdict);
             }
             reasons.push(verdict.because);
+            if marks.is_empty() {
+                best = verdict.best;
+            }
             marks.extend(verdict.marks);
         }
-        Ok(Verdict { marks, ..Verdict::new(false, reasons.join("; ")) })
+        Ok(Verdict { marks, best, ..Verdict::new(false, reasons.join("; ")) })
     }
 
     fn all_hold(&mut self, probes: &[Probe], look: &mut Look) -> Result<Verdict, Break> {

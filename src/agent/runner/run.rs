@@ -197,6 +197,11 @@ impl<'a> Runner<'a> {
         describe::cut(&self.redactor.clean(text))
     }
 
+    /// A text about this run without its secrets.
+    pub fn cleaned(&self, text: &str) -> String {
+        self.redactor.clean(text)
+    }
+
     pub(super) fn refresh_time(&mut self) {
         self.scope.set_now_ms(i64::try_from(self.world.now().wall.as_ms()).unwrap_or(i64::MAX));
     }

@@ -8,11 +8,12 @@ use super::{
     context::Pictures,
     describe,
     fault::{Break, Fault, Reported, Stop},
+    quiet::waits,
     run::Runner,
 };
 use crate::{
     desktop::Frame,
-    time::{Mono, Timestamp},
+    time::{Mono, Timestamp, duration_ms},
     wire::{
         failure::FailureContext,
         job::{Category, StepRef},
@@ -37,6 +38,8 @@ pub(super) struct Current {
     action: &'static str,
     started_at: Timestamp,
     pub(super) begun: Mono,
+    /// How long it may take without a word.
+    pub(super) quiet: Duration,
     /// What the screen showed before it did anything, masked.
     pub(super) before: Option<Frame>,
     screenshot: ScreenshotWhen,
@@ -90,6 +93,7 @@ impl Runner<'_> {
             action: step.action.name(),
             started_at: now.wall,
             begun: now.mono,
+            quiet: self.quiet_of(step),
             before: None,
             screenshot: step.screenshot,
             mask: step.mask.clone(),
@@ -100,6 +104,10 @@ impl Runner<'_> {
 
     fn step_whole(&mut self, step: &Step) -> Result<Done, Break> {
         self.go_on()?;
+        if waits(step.when.as_ref()) {
+            // Nobody must take the wait for a standstill.
+            self.tell(StepState::Started, None);
+        }
         if let Some(condition) = &step.when
             && !self.condition(condition)?
         {
@@ -202,7 +210,8 @@ impl Runner<'_> {
     fn tell(&mut self, state: StepState, error: Option<StepError>) {
         let now = self.world.now().wall;
         if let Some(current) = self.current.last() {
-            let report = current.report(state, error, now);
+            let mut report = current.report(state, error, now);
+            report.quiet_ms = self.quiet_after(state).map(duration_ms);
             self.observer.step(report);
         }
     }
@@ -250,6 +259,7 @@ impl Current {
             finds: self.finds.clone(),
             error,
             artifacts: self.artifacts.clone(),
+            quiet_ms: None,
         }
     }
 

@@ -1,6 +1,10 @@
 //! What the runner needs of the machine, so that a test can be one.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use crate::{
     desktop::{
@@ -66,20 +70,22 @@ pub trait ProgramRun {
     fn stop(&mut self);
 }
 
-/// Windows a secret was typed into: black in pictures until they close or show something else.
-#[derive(Debug, Default)]
-pub struct Secrets(Vec<(WindowId, String)>);
+/// Windows a secret was typed into: black in pictures until they close or show something else. Clones are the same list, so that it
+/// outlives a thread that hangs.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets(Arc<Mutex<Vec<(WindowId, String)>>>);
 
 impl Secrets {
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list().is_empty()
     }
 
     /// From now on this window is hidden, as long as it keeps its title. That its text was changed is no other title.
     pub fn hide(&mut self, window: &Window) {
         let entry = (window.id, without_mark(&window.title).to_owned());
-        if !self.0.contains(&entry) {
-            self.0.push(entry);
+        let mut list = self.list();
+        if !list.contains(&entry) {
+            list.push(entry);
         }
     }
 
@@ -88,9 +94,14 @@ impl Secrets {
         let shows = |window: &Window, (id, title): &(WindowId, String)| {
             window.id == *id && without_mark(&window.title) == title
         };
-        self.0.retain(|entry| windows.iter().any(|window| shows(window, entry)));
-        let hidden = windows.iter().filter(|window| self.0.iter().any(|entry| shows(window, entry)));
+        let mut list = self.list();
+        list.retain(|entry| windows.iter().any(|window| shows(window, entry)));
+        let hidden = windows.iter().filter(|window| list.iter().any(|entry| shows(window, entry)));
         hidden.map(|window| window.rect).collect()
+    }
+
+    fn list(&self) -> MutexGuard<'_, Vec<(WindowId, String)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

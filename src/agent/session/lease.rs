@@ -31,6 +31,8 @@ pub(super) struct Lease {
     /// When the last acknowledged report was first sent.
     renewed_at: Option<Mono>,
     stop: Option<Stop>,
+    /// Told with the end.
+    attached: Vec<ArtifactRef>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +67,15 @@ impl Lease {
             (Phase::Offered, ReportBody::Accept)
         };
         let ttl = Duration::from_millis(offer.ttl_ms);
-        Self { offer, phase, outbox: Outbox::beginning_with(first), ttl, renewed_at: None, stop: None }
+        Self {
+            offer,
+            phase,
+            outbox: Outbox::beginning_with(first),
+            ttl,
+            renewed_at: None,
+            stop: None,
+            attached: Vec::new(),
+        }
     }
 
     pub(super) fn epoch(&self) -> Epoch {
@@ -139,7 +149,8 @@ impl Lease {
 
     fn complete(&mut self, result: AttemptResult, readiness: BTreeMap<Name, Readiness>) {
         self.phase = Phase::Ending { lost: self.phase == Phase::Lost };
-        self.outbox.push_last(ReportBody::Complete(Completion { result, steps: Vec::new(), readiness }));
+        let artifacts = std::mem::take(&mut self.attached);
+        self.outbox.push_last(ReportBody::Complete(Completion { result, steps: Vec::new(), readiness, artifacts }));
     }
 
     fn decline(&mut self, reason: String, artifacts: Vec<ArtifactRef>) {
@@ -312,6 +323,13 @@ impl Session {
             && lease.phase != Phase::Over
         {
             lease.outbox.push_steps(steps);
+        }
+    }
+
+    /// What belongs to the attempt and to no step: told with its end.
+    pub fn attach(&mut self, artifacts: Vec<ArtifactRef>) {
+        if let Some(lease) = &mut self.lease {
+            lease.attached.extend(artifacts);
         }
     }
 

@@ -140,6 +140,7 @@ fn step(number: u64) -> StepReport {
         finds: Vec::new(),
         error: None,
         artifacts: Vec::new(),
+        quiet_ms: None,
     }
 }
 

@@ -1,7 +1,10 @@
 //! What the shell and the desktop's thread tell each other while an attempt runs, without waiting for one another.
 
 use std::{
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -10,6 +13,10 @@ use tokio::sync::oneshot;
 use crate::{
     agent::runner::Stop,
     time::{Clock, Mono},
+    wire::{
+        job::StepRef,
+        step::{StepReport, StepState},
+    },
 };
 
 /// Where a picture goes that somebody wants to see.
@@ -27,6 +34,8 @@ pub(super) struct Control {
     clock: Clock,
     state: Mutex<State>,
     changed: Condvar,
+    /// How often the thread has given a sign of life.
+    beats: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -38,11 +47,13 @@ struct State {
     /// lease notices here, before anything else is done.
     touch_until: Option<Mono>,
     pictures: Vec<PictureReply>,
+    /// The step under way, innermost, and since when.
+    doing: Option<(StepRef, Mono)>,
 }
 
 impl Control {
     pub(super) fn new(clock: Clock) -> Self {
-        Self { clock, state: Mutex::default(), changed: Condvar::new() }
+        Self { clock, state: Mutex::default(), changed: Condvar::new(), beats: AtomicU64::new(0) }
     }
 
     /// A lost lease comes before every other reason.
@@ -59,8 +70,8 @@ impl Control {
         self.changed.notify_all();
     }
 
-    pub(super) fn touch_until(&self, until: Option<Mono>) {
-        self.state().touch_until = until;
+    pub(super) fn touch_until(&self, until: Mono) {
+        self.state().touch_until = Some(until);
     }
 
     pub(super) fn want_picture(&self, reply: PictureReply) {
@@ -81,7 +92,27 @@ impl Control {
         }
     }
 
+    pub(super) fn beats(&self) -> u64 {
+        self.beats.load(Ordering::Relaxed)
+    }
+
+    /// The thread lives.
+    pub(super) fn beat(&self) {
+        self.beats.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn doing(&self) -> Option<(StepRef, Mono)> {
+        self.state().doing.clone()
+    }
+
+    pub(super) fn step(&self, report: &StepReport) {
+        self.beat();
+        let step = StepRef { path: report.path.clone(), id: report.id.clone(), action: report.action.clone() };
+        self.state().doing = (report.state == StepState::Started).then(|| (step, self.clock.now().mono));
+    }
+
     pub(super) fn go_on(&self) -> Result<(), Stop> {
+        self.beat();
         let state = self.state();
         self.check(&state)
     }
@@ -90,6 +121,7 @@ impl Control {
     pub(super) fn wait_to_execute(&self) -> Result<(), Stop> {
         let mut state = self.state();
         loop {
+            self.beat();
             self.check(&state)?;
             if state.go {
                 return Ok(());
@@ -125,7 +157,7 @@ mod tests {
     fn a_thread_that_slept_past_the_lease_stops_by_itself() {
         let clock = ManualClock::starting_at(Timestamp::from_ms(1_000));
         let control = Control::new(Clock::Manual(clock.clone()));
-        control.touch_until(Some(Mono::from_ms(31_000)));
+        control.touch_until(Mono::from_ms(31_000));
         assert_eq!(control.go_on(), Ok(()));
         clock.advance(Duration::from_secs(30));
         assert_eq!(control.go_on(), Err(Stop::LeaseLost));

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     sync::{Arc, mpsc},
     thread,
     time::Duration,
@@ -17,12 +18,14 @@ use crate::{
         host::Host,
         runner::{Ending, Observer, Plan, Prepared, Runner, Stop, World, versions},
         session::Ended,
+        tape::Tape,
     },
     desktop::DesktopHandle,
-    ids::Name,
+    ids::{Digest, Name},
     time::Mono,
     wire::{
         agent::AttemptResult,
+        failure::LOG_ARTIFACT,
         machine::Readiness,
         step::{ArtifactRef, StepReport},
     },
@@ -31,6 +34,8 @@ use crate::{
 
 /// An idle app is looked at this often even if nothing on the screen changed: its process may have.
 const LOOK_ANYWAY: Duration = Duration::from_secs(60);
+
+const LOG_TYPE: &str = "text/plain; charset=utf-8";
 
 /// What the thread is asked to do.
 pub(super) enum Work {
@@ -57,6 +62,7 @@ pub(super) struct Assignment {
     pub(super) uploads: Arc<Notify>,
     /// Erased when the attempt is over.
     pub(super) work: WorkDir,
+    pub(super) tape: Tape,
 }
 
 /// What the thread has to say.
@@ -68,14 +74,22 @@ pub(super) enum News {
     Readiness(Name, Readiness),
     Step(StepReport),
     Prepared(Result<BTreeMap<Name, Readiness>, (String, Vec<ArtifactRef>)>),
-    Ended(Ended, BTreeMap<Name, Readiness>),
+    /// The artifacts are those that no step made.
+    Ended(Ended, BTreeMap<Name, Readiness>, Vec<ArtifactRef>),
 }
 
+/// News with the number of the desk they come from: one that was given up is not heard any more.
+pub(super) type Numbered = (u64, News);
+
 /// Starts the thread. It ends when the sender is dropped.
-pub(super) fn start(mut host: Host, news: UnboundedSender<News>) -> std::io::Result<mpsc::Sender<Work>> {
+pub(super) fn start(
+    mut host: Host,
+    news: UnboundedSender<Numbered>,
+    number: u64,
+) -> std::io::Result<mpsc::Sender<Work>> {
     let (sender, works) = mpsc::channel();
     thread::Builder::new().name("desk".to_owned()).spawn(move || {
-        let mut desk = Desk { news, seen: None };
+        let mut desk = Desk { news: Teller { news, number }, seen: None };
         while let Ok(work) = works.recv() {
             match work {
                 Work::Attempt(assignment) => desk.attempt(&mut host, *assignment),
@@ -96,37 +110,59 @@ pub(super) fn start(mut host: Host, news: UnboundedSender<News>) -> std::io::Res
     Ok(sender)
 }
 
+/// Who hears what the thread has to say.
+#[derive(Clone)]
+struct Teller {
+    news: UnboundedSender<Numbered>,
+    number: u64,
+}
+
+impl Teller {
+    /// The shell may be gone: then nobody needs to know.
+    fn tell(&self, news: News) {
+        let _ = self.news.send((self.number, news));
+    }
+}
+
 struct Desk {
-    news: UnboundedSender<News>,
+    news: Teller,
     /// What the last survey was made of, and when.
     seen: Option<(u64, Mono)>,
 }
 
 impl Desk {
-    /// The shell may be gone: then nobody needs to know.
     fn tell(&self, news: News) {
-        let _ = self.news.send(news);
+        self.news.tell(news);
     }
 
     fn attempt(&mut self, host: &mut Host, assignment: Assignment) {
-        let Assignment { plan, desktop, control, spool, uploads, work } = assignment;
+        let Assignment { plan, desktop, control, spool, uploads, work, tape } = assignment;
         self.seen = None;
         host.take_hands(desktop);
-        let mut watcher = Watcher { news: self.news.clone(), control: &control, spool: &spool, uploads: &uploads };
+        let mut watcher =
+            Watcher { news: self.news.clone(), control: &control, spool: &spool, uploads: &uploads, tape: &tape };
         let mut runner = Runner::new(host, &mut watcher, &plan);
+        let keep = |runner: &Runner<'_>| keep_log(&spool, &runner.cleaned(&tape.text()));
+        tape.line("the desktop is looked at and the apps are brought to ready");
         let prepared = match runner.prepare() {
             Prepared::Ready(readiness) => readiness,
-            Prepared::NotReady { reason, artifacts, .. } => {
+            Prepared::NotReady { reason, mut artifacts, .. } => {
+                tape.line(&format!("not ready: {reason}"));
+                artifacts.extend(keep(&runner));
                 drop(work);
+                uploads.notify_one();
                 return self.tell(News::Prepared(Err((reason, artifacts))));
             }
             Prepared::Stopped(stop) => {
+                tape.line(&stopped(stop));
+                let log = keep(&runner);
                 drop(work);
-                return self.tell(News::Ended(Ended::Stopped(stop), BTreeMap::new()));
+                uploads.notify_one();
+                return self.tell(News::Ended(Ended::Stopped(stop), BTreeMap::new(), log.into_iter().collect()));
             }
         };
         self.tell(News::Prepared(Ok(prepared)));
-        let ended = match control.wait_to_execute() {
+        let mut ended = match control.wait_to_execute() {
             Err(stop) => Ended::Stopped(stop),
             Ok(()) => match runner.execute() {
                 Ending::Succeeded { output } => Ended::Result(AttemptResult::Succeeded { output }),
@@ -138,14 +174,28 @@ impl Desk {
             Ended::Stopped(Stop::LeaseLost) => BTreeMap::new(),
             _ => runner.survey_all(),
         };
+        let mut log = Vec::new();
+        match &mut ended {
+            Ended::Result(AttemptResult::Failed(failure)) => {
+                tape.line(&format!("failed: {}", failure.message));
+                failure.artifacts.extend(keep(&runner));
+            }
+            Ended::Stopped(stop) => {
+                tape.line(&stopped(*stop));
+                log.extend(keep(&runner));
+            }
+            // Nobody asks how a success came about, and there are many.
+            Ended::Result(_) => {}
+        }
         drop(work);
+        uploads.notify_one();
         control.give_picture(&Err("the attempt has just ended; ask again".to_owned()));
         if let Ended::Result(result) = &ended
             && let Err(error) = spool.end(result)
         {
             tracing::warn!(%error, "the result of an attempt is not on disk");
         }
-        self.tell(News::Ended(ended, readiness));
+        self.tell(News::Ended(ended, readiness, log));
     }
 
     fn survey(&mut self, host: &mut Host, apps: Vec<Arc<App>>, machine: Value) {
@@ -165,6 +215,25 @@ impl Desk {
     }
 }
 
+/// Keeps an attempt's log, to be sent like its pictures.
+pub(super) fn keep_log(spool: &AttemptSpool, text: &str) -> Option<ArtifactRef> {
+    let (sha256, bytes) = (Digest::of(text.as_bytes()), text.len() as u64);
+    if let Err(error) = spool.picture(&sha256, text.as_bytes()) {
+        tracing::warn!(%error, "the log of an attempt is lost");
+        return None;
+    }
+    Some(ArtifactRef { name: LOG_ARTIFACT.to_owned(), sha256, bytes, content_type: LOG_TYPE.to_owned() })
+}
+
+fn stopped(stop: Stop) -> String {
+    let why = match stop {
+        Stop::Cancelled => "the controller said so",
+        Stop::LeaseLost => "the lease is gone; the desktop is let go",
+        Stop::Shutdown => "the agent is ending",
+    };
+    format!("stopped: {why}")
+}
+
 /// What is on the screen, in one number. None where it can't be seen.
 fn fingerprint(host: &mut Host) -> Option<u64> {
     use std::hash::{DefaultHasher, Hash, Hasher};
@@ -181,7 +250,8 @@ fn fingerprint(host: &mut Host) -> Option<u64> {
 
 /// Watches one attempt: everything goes to disk first, then to the shell.
 struct Watcher<'a> {
-    news: UnboundedSender<News>,
+    news: Teller,
+    tape: &'a Tape,
     control: &'a Control,
     spool: &'a AttemptSpool,
     uploads: &'a Notify,
@@ -193,10 +263,12 @@ impl Observer for Watcher<'_> {
     }
 
     fn step(&mut self, report: StepReport) {
+        self.control.step(&report);
+        self.tape.line(&told(&report));
         if let Err(error) = self.spool.step(&report) {
             tracing::warn!(%error, "a step report is not on disk");
         }
-        let _ = self.news.send(News::Step(report));
+        self.news.tell(News::Step(report));
     }
 
     fn artifact(&mut self, artifact: &ArtifactRef, bytes: Option<Vec<u8>>) {
@@ -208,7 +280,9 @@ impl Observer for Watcher<'_> {
     }
 
     fn readiness(&mut self, app: &Name, readiness: &Readiness) {
-        let _ = self.news.send(News::Readiness(app.clone(), readiness.clone()));
+        let reason = readiness.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        self.tape.line(&format!("app {app} is {:?}{reason}", readiness.state));
+        self.news.tell(News::Readiness(app.clone(), readiness.clone()));
     }
 
     fn picture_wanted(&mut self) -> bool {
@@ -218,6 +292,29 @@ impl Observer for Watcher<'_> {
     fn picture(&mut self, picture: Result<Vec<u8>, String>) {
         self.control.give_picture(&picture);
     }
+}
+
+/// A step report as a line of the log.
+fn told(report: &StepReport) -> String {
+    let mut line = format!("{} {} {:?}", report.path, report.action, report.state).to_lowercase();
+    if let Some(ended) = report.finished_at {
+        // Writing to a string can't fail.
+        let _ = write!(line, " after {} ms", ended.since(report.started_at).as_millis());
+    }
+    if let Some(error) = &report.error {
+        let _ = write!(line, ": {}", error.message);
+    }
+    for find in &report.finds {
+        let how = find.how.as_deref().unwrap_or("not found");
+        let _ = write!(line, "; {} {how}", find.target);
+        if let Some(score) = find.score {
+            let _ = write!(line, " {score:.2}");
+        }
+        if let (Some(x), Some(y)) = (find.x, find.y) {
+            let _ = write!(line, " at {x},{y}");
+        }
+    }
+    line
 }
 
 /// While an idle machine is looked at there is nothing to tell of steps.

@@ -61,7 +61,12 @@ fn reports(leftover: Leftover) -> Vec<Report> {
     let last = steps.split_off(steps.len() - steps.len() % MAX_STEPS);
     let mut bodies: Vec<ReportBody> =
         steps.chunks(MAX_STEPS).map(|steps| ReportBody::Steps { steps: steps.to_vec() }).collect();
-    bodies.push(ReportBody::Complete(Completion { result, steps: last, readiness: BTreeMap::new() }));
+    bodies.push(ReportBody::Complete(Completion {
+        result,
+        steps: last,
+        readiness: BTreeMap::new(),
+        artifacts: Vec::new(),
+    }));
     let numbered = (number + 1..).zip(bodies);
     numbered
         .map(|(number, body)| Report {

@@ -14,6 +14,7 @@ mod orders;
 mod shared;
 mod stopping;
 mod uploads;
+mod watchdog;
 
 use std::{
     collections::BTreeSet,
@@ -23,7 +24,10 @@ use std::{
 };
 
 use tokio::{
-    sync::{Notify, mpsc::unbounded_channel},
+    sync::{
+        Notify,
+        mpsc::{UnboundedSender, unbounded_channel},
+    },
     task::JoinHandle,
 };
 
@@ -32,7 +36,9 @@ use super::{
     disk::{AttemptSpool, Blobs, Identity, IdentityDir, Spool, WorkDir},
     host::Host,
     link::{Link, LinkError},
+    runner::Secrets,
     session::{Beginning, Session},
+    tape::Tape,
 };
 use crate::{
     config::AgentSettings,
@@ -44,9 +50,10 @@ use crate::{
 };
 use calls::Calls;
 use control::Control;
-use desk::{News, Work};
+use desk::{News, Numbered, Work};
 use shared::SharedLink;
 use stopping::{Signals, Stopping};
+use watchdog::Watchdog;
 
 /// How long the controller may hold a poll.
 const POLL_WAIT: Duration = Duration::from_secs(20);
@@ -73,10 +80,21 @@ struct Running {
     spool: Option<AttemptSpool>,
     /// Step reports the controller has.
     steps_told: usize,
+    /// The desktop's thread has it and has not said that it ended.
+    working: bool,
+    tape: Tape,
 }
 
 /// What fetching for an attempt came to.
 type Assembled = Result<Box<(super::runner::Plan, WorkDir)>, assemble::AssembleError>;
+
+/// The way to the desktop, and to the thread that works on it.
+struct Seat {
+    desktop: DesktopHandle,
+    desk: mpsc::Sender<Work>,
+    news: UnboundedSender<Numbered>,
+    secrets: Secrets,
+}
 
 struct Shell {
     settings: AgentSettings,
@@ -88,6 +106,12 @@ struct Shell {
     incarnation: Incarnation,
     desktop: DesktopHandle,
     desk: mpsc::Sender<Work>,
+    /// Which of the threads on the desktop is heard.
+    desk_number: u64,
+    /// For the next of them.
+    news: UnboundedSender<Numbered>,
+    secrets: Secrets,
+    watchdog: Watchdog,
     spool: Spool,
     blobs: Blobs,
     uploads: Arc<Notify>,
@@ -126,9 +150,11 @@ pub async fn run(mut settings: AgentSettings, clock: Clock) -> Result<(), AgentE
     };
     let (news_sender, mut news) = unbounded_channel();
     let blobs = Blobs::open(&settings.data_dir)?;
-    let host = Host::new(desktop.clone(), Box::new(blobs.clone()), clock.clone());
-    let desk = desk::start(host, news_sender).map_err(AgentError::Thread)?;
-    let mut shell = Shell::new(settings, clock, (identity, identity_dir), (desktop, desk), blobs, facts)?;
+    let secrets = Secrets::default();
+    let host = Host::new(desktop.clone(), Box::new(blobs.clone()), clock.clone()).with_secrets(secrets.clone());
+    let desk = desk::start(host, news_sender.clone(), 0).map_err(AgentError::Thread)?;
+    let hands = Seat { desktop, desk, news: news_sender, secrets };
+    let mut shell = Shell::new(settings, clock, (identity, identity_dir), hands, blobs, facts)?;
     let uploads = tokio::spawn(uploads::run(shell.link.clone(), shell.spool.clone(), Arc::clone(&shell.uploads)));
     let late = tokio::spawn(late::tell(shell.link.clone(), shell.spool.clone(), shell.incarnation));
     tracing::info!(
@@ -153,7 +179,7 @@ impl Shell {
         settings: AgentSettings,
         clock: Clock,
         (identity, identity_dir): (Identity, IdentityDir),
-        (desktop, desk): (DesktopHandle, mpsc::Sender<Work>),
+        seat: Seat,
         blobs: Blobs,
         facts: Facts,
     ) -> Result<Self, AgentError> {
@@ -177,8 +203,12 @@ impl Shell {
             identity,
             identity_dir,
             incarnation,
-            desktop,
-            desk,
+            desktop: seat.desktop,
+            desk: seat.desk,
+            desk_number: 0,
+            news: seat.news,
+            secrets: seat.secrets,
+            watchdog: Watchdog::default(),
             spool,
             blobs,
             uploads: Arc::new(Notify::new()),
@@ -202,7 +232,7 @@ impl Shell {
     async fn work(
         &mut self,
         signals: &mut Signals,
-        news: &mut tokio::sync::mpsc::UnboundedReceiver<News>,
+        news: &mut tokio::sync::mpsc::UnboundedReceiver<Numbered>,
     ) -> Result<(), AgentError> {
         loop {
             let now = self.clock.now().mono;
@@ -221,7 +251,8 @@ impl Shell {
                 answer = calls::joined(&mut self.calls.poll) => self.poll_answered(answer),
                 () = signals.next() => self.signalled(),
                 said = news.recv() => match said {
-                    Some(said) => self.hear(said),
+                    Some((number, said)) if number == self.desk_number => self.hear(said),
+                    Some(_) => {}
                     None => return Err(AgentError::DeskEnded),
                 },
                 (offer, assembled) = calls::joined(&mut self.assembling) => self.assembled(&offer, assembled),
@@ -234,13 +265,13 @@ impl Shell {
     }
 
     /// What was told to stop gets a moment to do so: programs it runs end with it.
-    async fn await_desk(&self, news: &mut tokio::sync::mpsc::UnboundedReceiver<News>) {
-        let working = self.running.as_ref().is_some_and(|running| running.spool.is_some());
+    async fn await_desk(&self, news: &mut tokio::sync::mpsc::UnboundedReceiver<Numbered>) {
+        let working = self.running.as_ref().is_some_and(|running| running.working);
         if !working {
             return;
         }
         let ended = async {
-            while let Some(said) = news.recv().await {
+            while let Some((_, said)) = news.recv().await {
                 if matches!(said, News::Ended(..) | News::Prepared(Err(_))) {
                     return;
                 }
@@ -249,16 +280,19 @@ impl Shell {
         let _ = tokio::time::timeout(LAST_MOMENT, ended).await;
     }
 
-    /// The thread on the desktop knows how long it may touch.
+    /// The thread on the desktop, and the gate in front of it, know how long it may touch. What they were told last stays: where a
+    /// lease has just lapsed, that is what holds until the order to let go is carried out.
     fn share_lease(&self) {
-        if let Some(running) = &self.running {
-            running.control.touch_until(self.session.may_touch_until());
+        if let (Some(running), Some(until)) = (&self.running, self.session.may_touch_until()) {
+            running.control.touch_until(until);
+            self.desktop.gate().lapse_at(until);
         }
     }
 
     /// Things that are done from time to time.
     fn look_around(&mut self, now: Mono) {
         self.share_lease();
+        self.watch_desk(now);
         if now.since(self.renewal_at) >= RENEWAL_INTERVAL {
             self.renewal_at = now;
             self.renew_if_due();

@@ -29,13 +29,16 @@ impl Shell {
             }
             News::Step(report) => self.session.steps(vec![report]),
             News::Prepared(prepared) => {
+                self.set_working(prepared.is_ok());
                 let prepared = prepared.map(|readiness| self.with_history(readiness));
                 if let Ok(readiness) = &prepared {
                     self.set_readiness(readiness.clone());
                 }
                 self.session.prepared(prepared);
             }
-            News::Ended(ended, readiness) => {
+            News::Ended(ended, readiness, artifacts) => {
+                self.set_working(false);
+                self.session.attach(artifacts);
                 if !readiness.is_empty() {
                     self.set_readiness(readiness);
                 }
@@ -58,6 +61,12 @@ impl Shell {
         let mut readiness = self.session.readiness().clone();
         readiness.retain(|name, _| watched.iter().any(|watched| watched == name.as_str()));
         self.session.set_readiness(readiness);
+    }
+
+    fn set_working(&mut self, working: bool) {
+        if let Some(running) = &mut self.running {
+            running.working = working;
+        }
     }
 
     fn set_readiness(&mut self, readiness: BTreeMap<Name, Readiness>) {

@@ -10,6 +10,7 @@ use crate::{
         disk::Label,
         runner::Stop,
         session::{Ended, Order},
+        tape::Tape,
     },
     wire::agent::{Offer, PoolApps},
     workflow::App,
@@ -52,7 +53,7 @@ impl Shell {
         self.share_lease();
     }
 
-    fn stop_running(&mut self, stop: Stop) {
+    pub(super) fn stop_running(&mut self, stop: Stop) {
         if let Some(running) = &self.running {
             running.control.stop(stop);
         }
@@ -60,9 +61,11 @@ impl Shell {
 
     /// Fetches what the attempt needs; the desktop's thread gets it whole.
     fn begin(&mut self, offer: Box<Offer>) {
+        let tape = Tape::start(self.clock.clone());
         tracing::info!(job = %offer.job, attempt = %offer.attempt, workflow = %offer.workflow.name, "an attempt begins");
         let control = Arc::new(Control::new(self.clock.clone()));
-        self.running = Some(Running { control: Arc::clone(&control), spool: None, steps_told: 0 });
+        self.running =
+            Some(Running { control: Arc::clone(&control), spool: None, steps_told: 0, working: false, tape });
         self.share_lease();
         let (link, blobs, data_dir, display) = (self.link.clone(), self.blobs.clone(), self.data_dir(), self.display);
         self.assembling = Some(tokio::spawn(async move {
@@ -80,6 +83,7 @@ impl Shell {
         match both {
             Ok((assembled, spool)) => {
                 running.spool = Some(spool.clone());
+                running.working = true;
                 let (plan, work) = *assembled;
                 let assignment = Assignment {
                     plan,
@@ -88,6 +92,7 @@ impl Shell {
                     spool,
                     uploads: Arc::clone(&self.uploads),
                     work,
+                    tape: running.tape.clone(),
                 };
                 self.ask_desk(Work::Attempt(Box::new(assignment)));
             }
@@ -106,7 +111,7 @@ impl Shell {
     fn picture(&self, request: String) {
         let (reply, picture) = oneshot::channel();
         match &self.running {
-            Some(running) if running.spool.is_some() && self.session.may_touch_until().is_some() => {
+            Some(running) if running.working && self.session.may_touch_until().is_some() => {
                 running.control.want_picture(reply);
             }
             _ => self.ask_desk(Work::Picture(reply)),

@@ -38,3 +38,7 @@ pub fn find(_name: &str) -> Result<Vec<Found>, ProcessError> {
 pub fn is_alive(_pid: u32) -> bool {
     false
 }
+
+pub fn is_stopped(_pid: u32) -> bool {
+    false
+}

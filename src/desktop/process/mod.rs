@@ -15,12 +15,12 @@ pub use run::{Running, run, start};
 #[cfg(target_os = "linux")]
 pub(super) use tree::name_of;
 #[cfg(target_os = "linux")]
-pub use tree::{find, is_alive};
+pub use tree::{find, is_alive, is_stopped};
 
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
 #[cfg(not(target_os = "linux"))]
-pub use elsewhere::{Running, find, is_alive, run, start};
+pub use elsewhere::{Running, find, is_alive, is_stopped, run, start};
 
 /// What to start. The environment is the agent's own plus `env`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

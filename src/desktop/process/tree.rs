@@ -36,6 +36,11 @@ pub fn is_alive(pid: u32) -> bool {
     Stat::read(pid).is_some_and(|stat| stat.is_alive())
 }
 
+/// Whether a process is stopped (by a signal or a debugger), so that it does nothing at all.
+pub fn is_stopped(pid: u32) -> bool {
+    Stat::read(pid).is_some_and(|stat| stat.is_stopped())
+}
+
 /// The program's name without path, as windows show it.
 pub(in super::super) fn name_of(pid: u32) -> Option<String> {
     let stat = Stat::read(pid)?;
@@ -188,6 +193,10 @@ impl Stat {
 
     fn is_alive(&self) -> bool {
         !matches!(self.state, 'Z' | 'X' | 'x')
+    }
+
+    fn is_stopped(&self) -> bool {
+        matches!(self.state, 'T' | 't')
     }
 }
 

@@ -60,6 +60,7 @@ impl X11 {
         modifiers: &[Modifier],
         act: impl FnOnce(&mut Self) -> Result<(), DesktopError>,
     ) -> Result<(), DesktopError> {
+        self.pass.check()?;
         let codes = codes_of(&Keymap::read(&self.link)?, modifiers)?;
         let press = || {
             codes.iter().try_for_each(|code| {

@@ -20,12 +20,14 @@ x11rb::atom_manager! {
         _NET_CLOSE_WINDOW,
         _NET_WM_NAME,
         _NET_WM_PID,
+        _NET_WM_PING,
         _NET_WM_STATE,
         _NET_WM_STATE_HIDDEN,
         _NET_WM_STATE_MAXIMIZED_VERT,
         _NET_WM_STATE_MAXIMIZED_HORZ,
         _NET_FRAME_EXTENTS,
         _GTK_FRAME_EXTENTS,
+        WM_PROTOCOLS,
         WM_STATE,
     }
 }

@@ -12,6 +12,7 @@ use super::{
     Stopwatch, TypeOptions, TypeVia, Typed, Window, WindowId, typing,
 };
 
+mod alive;
 mod capture;
 mod clipboard;
 mod keyboard;
@@ -179,6 +180,10 @@ impl Desktop for X11 {
 
     fn focused_window(&mut self) -> Result<Option<Window>, DesktopError> {
         windows::focused(&self.link)
+    }
+
+    fn answers(&mut self, window: WindowId, within: Duration) -> Result<Option<bool>, DesktopError> {
+        alive::answers(&self.link, window, within)
     }
 
     fn activate(&mut self, window: WindowId) -> Result<(), DesktopError> {

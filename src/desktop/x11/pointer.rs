@@ -131,6 +131,7 @@ impl X11 {
         button: Button,
         act: impl FnOnce(&mut Self) -> Result<(), DesktopError>,
     ) -> Result<(), DesktopError> {
+        self.pass.check()?;
         self.enigo.button(name(button), Direction::Press)?;
         let result = act(self);
         self.enigo.button(name(button), Direction::Release)?;

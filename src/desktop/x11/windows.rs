@@ -222,7 +222,7 @@ pub(super) fn close(link: &Link, id: WindowId) -> Result<(), DesktopError> {
     ask(link, window, link.atoms._NET_CLOSE_WINDOW, [0, FROM_PAGER, 0, 0, 0])
 }
 
-fn known(link: &Link, id: WindowId) -> Result<XWindow, DesktopError> {
+pub(super) fn known(link: &Link, id: WindowId) -> Result<XWindow, DesktopError> {
     let window = XWindow::try_from(id.0).map_err(|_| DesktopError::WindowGone(id))?;
     if ids(link)?.contains(&window) { Ok(window) } else { Err(DesktopError::WindowGone(id)) }
 }

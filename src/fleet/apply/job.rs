@@ -9,7 +9,6 @@ use crate::{
         job::{IdempotencyKey, Job, JobState, StateName},
         rows::{IdempotencyRow, Made, UniqueKeyRow},
         state::Fleet,
-        timers::MonoTimer,
     },
     ids::{BatchId, JobId},
     time::Timestamp,
@@ -115,7 +114,7 @@ impl Fleet {
             self.keep_idempotency(key, Made::Job(job.id), at);
         }
         self.forget_cool_downs(job.id);
-        self.mono_timers.clear(MonoTimer::Attempt(job.id));
+        self.clear_attempt_timers(job.id);
         self.dirty.jobs.remove(&job.id);
         self.dirty.settled.jobs.insert(job.id, job);
     }

@@ -14,7 +14,7 @@ use crate::{
         timers::MonoTimer,
     },
     ids::{AttemptId, Incarnation, JobId, MachineId},
-    time::{Now, Timestamp},
+    time::{Mono, Now, Timestamp},
 };
 
 /// Attempts kept in a job's row. Older declined ones go first.
@@ -29,7 +29,7 @@ pub(super) fn apply(fleet: &mut Fleet, event: &Event) {
         Fact::CooledDown { job, machine } => fleet.cool_down_over(*job, *machine),
         Fact::AttemptProgressed { .. } => fleet.progressed(event),
         Fact::AttemptRevoked { job, machine, why, .. } => {
-            fleet.mono_timers.clear(MonoTimer::Attempt(*job));
+            fleet.clear_attempt_timers(*job);
             fleet.change_lease(*machine, |lease| {
                 if let LeaseState::Held { incarnation } = lease.state {
                     lease.state = LeaseState::Revoking { incarnation, why: *why, since: at };
@@ -78,6 +78,8 @@ impl Fleet {
         self.mono_timers.set(MonoTimer::Lease(*machine), self.lease_end(event.mono));
         self.change_phase(*job, event.at, Phase::Accepted);
         self.change_attempt(*job, *attempt, |attempt| attempt.accepted_at = Some(event.at));
+        let until = event.mono.saturating_add(self.settings.prepare_limit);
+        self.mono_timers.set(MonoTimer::Progress(*job), until);
     }
 
     fn started(&mut self, event: &Event) {
@@ -91,8 +93,10 @@ impl Fleet {
             job.started_at = job.started_at.or(Some(at));
         });
         if let Some(limit) = self.jobs.get(job).map(|job| Duration::from_millis(job.spec.timeout_ms)) {
+            let limit = limit.saturating_add(self.settings.timeout_grace);
             self.mono_timers.set(MonoTimer::Attempt(*job), event.mono.saturating_add(limit));
         }
+        self.expect_progress(*job, Duration::ZERO, event.mono);
     }
 
     fn progressed(&mut self, event: &Event) {
@@ -106,6 +110,7 @@ impl Fleet {
             artifacts,
             steps_done,
             steps_total,
+            quiet_ms,
         } = &event.fact
         else {
             return;
@@ -118,10 +123,27 @@ impl Fleet {
                 (attempt.steps_done, attempt.steps_total) = (*steps_done, *steps_total);
             }
             attempt.artifacts = attempt.artifacts.saturating_add(more);
+            attempt.quiet_ms = quiet_ms.unwrap_or(attempt.quiet_ms);
         });
+        if let Some(quiet_ms) = quiet_ms {
+            self.expect_progress(*job, Duration::from_millis(*quiet_ms), event.mono);
+        }
         let attempt_number = self.jobs.get(job).and_then(|job| job.attempt(*attempt)).map_or(0, |own| own.number);
         let evidence = Evidence { job: *job, attempt: *attempt, attempt_number, at: event.at, late: false };
         self.keep(evidence, steps, artifacts);
+    }
+
+    /// While steps run and nobody has told it to stop.
+    fn expect_progress(&mut self, job: JobId, quiet: Duration, now: Mono) {
+        if self.mono_timers.get(MonoTimer::Attempt(job)).is_some() {
+            let until = now.saturating_add(quiet).saturating_add(self.settings.stuck_grace);
+            self.mono_timers.set(MonoTimer::Progress(job), until);
+        }
+    }
+
+    pub(super) fn clear_attempt_timers(&mut self, job: JobId) {
+        self.mono_timers.clear(MonoTimer::Attempt(job));
+        self.mono_timers.clear(MonoTimer::Progress(job));
     }
 
     fn finished(&mut self, event: &Event) {
@@ -130,7 +152,7 @@ impl Fleet {
         };
         self.note_pace(*job, *attempt, *outcome, event.at);
         self.free_lease(*machine, report.map(|number| (number, None)));
-        self.mono_timers.clear(MonoTimer::Attempt(*job));
+        self.clear_attempt_timers(*job);
         self.change_attempt(*job, *attempt, |attempt| {
             attempt.outcome = Some(*outcome);
             attempt.effect = *effect;
@@ -144,6 +166,7 @@ impl Fleet {
     fn declined(&mut self, event: &Event) {
         let Fact::AttemptDeclined { job, machine, attempt, reason, report } = &event.fact else { return };
         self.free_lease(*machine, report.map(|report| (report.number, Some(report.incarnation))));
+        self.clear_attempt_timers(*job);
         self.change_attempt(*job, *attempt, |attempt| {
             attempt.outcome = Some(Outcome::Declined);
             attempt.finished_at = Some(event.at);
@@ -204,6 +227,7 @@ impl Fleet {
             steps_done: 0,
             steps_total: 0,
             artifacts: 0,
+            quiet_ms: 0,
         };
         let run = Run { phase: Phase::Offered, machine: *machine, attempt: *attempt, epoch: *epoch };
         if let Some(team) = self.jobs.get(job_id).map(|job| job.spec.team.clone()) {

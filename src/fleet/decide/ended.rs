@@ -22,6 +22,7 @@ pub(super) enum Ended {
     },
     Failed(FailureReport),
     Lost {
+        category: Category,
         reason: String,
     },
     /// Stopped by an operator's doing: the job is not to blame.
@@ -42,14 +43,8 @@ pub(super) fn finish(draft: &mut Draft<'_>, job: &Job, run: Run, ended: Ended, r
             finish_attempt(draft, job, run, (Outcome::Failed, Some(failure.clone())), report);
             after_failure(draft, job, failure.without_seen());
         }
-        Ended::Lost { reason } => {
-            let told = FailureReport {
-                category: Category::MachineLost,
-                message: reason,
-                step: None,
-                artifacts: vec![],
-                context: None,
-            };
+        Ended::Lost { category, reason } => {
+            let told = FailureReport { category, message: reason, step: None, artifacts: vec![], context: None };
             let failure = failure(draft, job, run, told);
             finish_attempt(draft, job, run, (Outcome::Lost, Some(failure.clone())), report);
             after_failure(draft, job, failure.without_seen());

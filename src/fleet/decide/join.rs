@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     fleet::{
+        attempt::Category,
         command::{JoinMachine, RenewCertificate},
         draft::Draft,
         event::Fact,
@@ -109,7 +110,10 @@ fn end_lease_of(draft: &mut Draft<'_>, machine: &Machine) {
     let ended = if run.phase == Phase::Offered {
         Ended::Withdrawn
     } else {
-        Ended::Lost { reason: format!("machine `{}` joined anew while the attempt ran", machine.name) }
+        Ended::Lost {
+            category: Category::MachineLost,
+            reason: format!("machine `{}` joined anew while the attempt ran", machine.name),
+        }
     };
     ended::finish(draft, job, Run { machine: machine.id, ..run }, ended, None);
 }

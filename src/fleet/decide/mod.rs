@@ -11,6 +11,7 @@ mod outbox;
 mod poll;
 mod report;
 mod retry;
+mod standstill;
 mod submit;
 mod tick;
 mod token;

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     fleet::{
+        attempt::Category,
         command::Poll,
         draft::Draft,
         event::Fact,
@@ -97,7 +98,7 @@ fn end_older_lease(draft: &mut Draft<'_>, machine: &Machine, command: &Poll) {
     let job = fleet.jobs.get(&lease.job());
     if let Some((job, run)) = job.and_then(|job| Some((job, job.run()?))) {
         let reason = format!("the agent on machine `{}` was started anew while the attempt ran", machine.name);
-        ended::finish(draft, job, run, Ended::Lost { reason }, None);
+        ended::finish(draft, job, run, Ended::Lost { category: Category::MachineLost, reason }, None);
     }
 }
 

@@ -6,6 +6,7 @@ use super::{
     Answer as Decided,
     ended::{self, Ended},
     poll::{authenticated, check_readiness, update_readiness},
+    standstill,
 };
 use crate::{
     fleet::{
@@ -241,7 +242,7 @@ fn check_artifacts(draft: &Draft<'_>, live: Live<'_>, progress: &Progress) -> Re
 }
 
 fn note(draft: &mut Draft<'_>, live: Live<'_>, progress: Progress, answer: Answer) {
-    let Progress { steps, artifacts, steps_done, steps_total } = progress;
+    let Progress { steps, artifacts, steps_done, steps_total, quiet_ms } = progress;
     draft.push(Fact::AttemptProgressed {
         job: live.job.id,
         machine: live.machine.id,
@@ -252,6 +253,7 @@ fn note(draft: &mut Draft<'_>, live: Live<'_>, progress: Progress, answer: Answe
         artifacts,
         steps_done,
         steps_total,
+        quiet_ms,
     });
 }
 
@@ -298,6 +300,7 @@ fn fail(draft: &mut Draft<'_>, live: Live<'_>, told: FailureReport) {
 fn stopped(draft: &mut Draft<'_>, live: Live<'_>, why: RevokeWhy, told: Option<FailureReport>) {
     let ended = match (why, told) {
         (RevokeWhy::Timeout, told) => Ended::Failed(ended::timeout_failure(live.job, told)),
+        (RevokeWhy::Stuck, told) => Ended::Failed(standstill::failure(draft, live.job, told)),
         (RevokeWhy::Cancel | RevokeWhy::Deadline, None) => Ended::Cancelled,
         (RevokeWhy::Mode, None) if live.job.cancel.is_some() => Ended::Cancelled,
         (RevokeWhy::Mode, None) => Ended::Withdrawn,

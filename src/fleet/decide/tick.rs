@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use super::{
     cancel,
     ended::{self, Ended},
-    outbox,
+    outbox, standstill,
 };
 use crate::{
     fleet::{
+        attempt::Category,
         draft::Draft,
         event::{Fact, QueuedWhy},
         job::{CancelWhy, Job, JobState, Phase},
@@ -32,6 +33,7 @@ pub(super) fn tick(draft: &mut Draft<'_>) -> Reply {
             MonoTimer::CoolDown(job, machine) => draft.push(Fact::CooledDown { job, machine }),
             MonoTimer::Lease(machine) => silent.extend(lapse(draft, machine, &mut done)),
             MonoTimer::Attempt(job) => overrun(draft, job, &mut done),
+            MonoTimer::Progress(job) => standstill::ends(draft, job, &mut done),
         }
     }
     silent.sort_unstable();
@@ -73,9 +75,13 @@ fn lapse(draft: &mut Draft<'_>, machine: MachineId, done: &mut BTreeSet<JobId>) 
         let heard = link.last_seen.is_some_and(|at| lease.since < at);
         return (link.online && !heard).then_some(machine.id);
     }
+    if let Some((category, reason)) = standstill::not_stopped(draft, machine, lease, job) {
+        ended::finish(draft, job, run, Ended::Lost { category, reason }, None);
+        return None;
+    }
     let heard = link.last_seen.map_or_else(String::new, |at| format!(", which was last heard at {at},"));
     let reason = format!("the lease lapsed: machine `{}`{heard} did not renew it", machine.name);
-    ended::finish(draft, job, run, Ended::Lost { reason }, None);
+    ended::finish(draft, job, run, Ended::Lost { category: Category::MachineLost, reason }, None);
     None
 }
 

@@ -11,4 +11,5 @@ mod oracle;
 mod outbox_stories;
 mod placement_stories;
 mod random;
+mod standstill_stories;
 mod world;

@@ -14,6 +14,9 @@ use crate::{
     workflow::{self, Target, Template, TypeText, Via},
 };
 
+/// About half a second of typing.
+const PIECE_CHARS: usize = 64;
+
 impl Runner<'_> {
     pub(in crate::agent::runner) fn type_text(&mut self, action: &TypeText, timeout: Duration) -> Result<Value, Break> {
         let text = action.text.text(&self.scope)?;
@@ -31,7 +34,7 @@ impl Runner<'_> {
             Via::Paste => TypeVia::Paste,
         };
         let options = TypeOptions { via, window, secret: action.secret, ..TypeOptions::default() };
-        let typed = self.world.desktop().type_text(&text, &options);
+        let typed = self.type_in_pieces(&text, options);
         if let (true, Some(window)) = (action.secret, window) {
             self.hide_again(window)?;
         }
@@ -40,6 +43,27 @@ impl Runner<'_> {
             self.read_back(&text, window, action, timeout)?;
         }
         Ok(Value::Null)
+    }
+
+    /// A text that is to go by keys however long it is goes in pieces, so that a stop need not wait for its end.
+    fn type_in_pieces(&mut self, text: &str, mut options: TypeOptions) -> Result<(), Break> {
+        if options.via != TypeVia::Keys || text.chars().nth(PIECE_CHARS).is_none() {
+            self.world.desktop().type_text(text, &options)?;
+            return Ok(());
+        }
+        if options.window.is_none() {
+            // All of it into the window that gets the first piece.
+            options.window = self.world.desktop().focused_window()?.map(|focused| focused.id);
+        }
+        let mut rest = text;
+        while !rest.is_empty() {
+            let end = rest.char_indices().nth(PIECE_CHARS).map_or(rest.len(), |(at, _)| at);
+            let (piece, after) = rest.split_at(end);
+            self.go_on()?;
+            self.world.desktop().type_text(piece, &options)?;
+            rest = after;
+        }
+        Ok(())
     }
 
     pub(in crate::agent::runner) fn paste(

@@ -93,7 +93,7 @@ impl Runner<'_> {
             target: describe::probe(probe),
             found: verdict.holds,
             how: hit.map(|hit| hit.how.clone()),
-            score: hit.and_then(|hit| hit.score),
+            score: hit.map_or(verdict.best, |hit| hit.score),
             x: rect.map(|rect| rect.x),
             y: rect.map(|rect| rect.y),
             width: rect.map(|rect| rect.width),

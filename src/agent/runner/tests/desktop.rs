@@ -1,6 +1,6 @@
 //! A desktop that does as the test says and writes down what is done to it.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use crate::desktop::{
     Attestation, Button, Chord, Color, Desktop, DesktopError, Display, Frame, Key, Modifier, NamedKey, Pass, Point,
@@ -27,6 +27,8 @@ pub(in crate::agent::runner) struct Screen {
     /// Errors of the next input calls.
     pub(super) errors: VecDeque<DesktopError>,
     pub(super) copies: bool,
+    /// What windows answer when they are asked whether they are alive.
+    pub(super) answers: Option<bool>,
 }
 
 impl Screen {
@@ -41,6 +43,7 @@ impl Screen {
             reaction: None,
             errors: VecDeque::new(),
             copies: true,
+            answers: None,
         }
     }
 
@@ -162,6 +165,10 @@ impl Desktop for Screen {
 
     fn focused_window(&mut self) -> Result<Option<Window>, DesktopError> {
         Ok(self.windows.iter().find(|window| window.focused).cloned())
+    }
+
+    fn answers(&mut self, _window: WindowId, _within: Duration) -> Result<Option<bool>, DesktopError> {
+        Ok(self.answers)
     }
 
     fn activate(&mut self, window: WindowId) -> Result<(), DesktopError> {

@@ -3,6 +3,7 @@
 mod actions;
 mod apps;
 mod desktop;
+mod failures;
 mod meaning;
 mod pictures;
 

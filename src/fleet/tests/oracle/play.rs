@@ -334,6 +334,7 @@ fn why_of(why: RevokeWhy) -> Why {
         RevokeWhy::Cancel => Why::Cancel,
         RevokeWhy::Deadline => Why::Deadline,
         RevokeWhy::Timeout => Why::Timeout,
+        RevokeWhy::Stuck => unreachable!("the oracle's world is patient with steps"),
         RevokeWhy::Mode => Why::Mode,
     }
 }

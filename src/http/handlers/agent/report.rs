@@ -45,8 +45,8 @@ pub(crate) async fn report(
             return Err(ApiError::fault("/body/kind", "intents are not recorded by this controller yet: do not act"));
         }
         wire::ReportBody::Complete(completion) => {
-            readiness = completion.readiness;
-            complete(&app, fence, completion.result, &completion.steps).await?
+            readiness.clone_from(&completion.readiness);
+            complete(&app, fence, completion).await?
         }
     };
     let readiness = convert::readiness_report(readiness);
@@ -65,13 +65,14 @@ pub(crate) async fn report(
     Ok(ok(ReportAnswer { number, ttl_ms, revoke, offer }))
 }
 
-async fn complete(app: &App, fence: Fence, result: AttemptResult, steps: &[StepReport]) -> ApiResult<ReportBody> {
+async fn complete(app: &App, fence: Fence, completion: wire::Completion) -> ApiResult<ReportBody> {
+    let wire::Completion { result, steps, artifacts, .. } = completion;
     let succeeded = matches!(result, AttemptResult::Succeeded { .. });
-    let shown: Vec<ArtifactRef> = match &result {
-        AttemptResult::Failed(failure) => failure.artifacts.clone(),
-        AttemptResult::Succeeded { .. } | AttemptResult::Cancelled => Vec::new(),
-    };
-    let progress = progress(app, fence, steps, &shown, succeeded).await?;
+    let mut further = artifacts;
+    if let AttemptResult::Failed(failure) = &result {
+        further.extend(failure.artifacts.iter().cloned());
+    }
+    let progress = progress(app, fence, &steps, &further, succeeded).await?;
     let end = match result {
         AttemptResult::Succeeded { output } => End::Succeeded { output: Some(Json::new(output.to_string())) },
         AttemptResult::Failed(failure) => End::Failed(convert::failure_report(failure)),
@@ -106,6 +107,7 @@ async fn progress(
         artifacts: artifacts(steps, further),
         steps_done: if all_done { steps_total } else { steps_done },
         steps_total,
+        quiet_ms: steps.last().map(|step| step.quiet_ms.unwrap_or_default()),
     })
 }
 
@@ -143,6 +145,7 @@ mod tests {
             finds: Vec::new(),
             error: None,
             artifacts: Vec::new(),
+            quiet_ms: None,
         }
     }
 
