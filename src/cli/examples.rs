@@ -7,6 +7,8 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("batch show", "bat_… -o json"),
     ("batch submit", "patients.csv --max-running 4 --wait"),
     ("batch watch", "bat_… --timeout 1h"),
+    ("channel deliveries", "ops --limit 20"),
+    ("channel replay", "ops --from 4711 --to 4800"),
     ("event tail", "--type job.failed,machine."),
     ("fleet pause", "--reason network"),
     ("fleet resume", ""),

@@ -7,8 +7,8 @@ use clap_complete::Shell;
 
 use super::{
     commands::{
-        agent, apply, artifact, batch, config_check, controller, documents, event, fleet, job, join_token, lint,
-        machine, token, try_out,
+        agent, apply, artifact, batch, channel, config_check, controller, documents, event, fleet, job, join_token,
+        lint, machine, token, try_out,
     },
     examples,
     exit::{self, Exit, usage},
@@ -74,6 +74,8 @@ enum Command {
     Machine(machine::MachineArgs),
     /// The fleet at a glance; stop and resume it
     Fleet(fleet::FleetArgs),
+    /// Whether notifications arrived; send them again
+    Channel(channel::ChannelArgs),
     /// What happened, as it happens
     Event(event::EventArgs),
     /// Pictures and files that jobs left
@@ -176,6 +178,7 @@ impl Command {
             Self::Batch(args) => wait(batch::run(args)),
             Self::Machine(args) => wait(machine::run(args)).map(done),
             Self::Fleet(args) => wait(fleet::run(args)).map(done),
+            Self::Channel(args) => wait(channel::run(args)).map(done),
             Self::Event(args) => wait(event::run(args)).map(done),
             Self::Artifact(args) => wait(artifact::run(args)).map(done),
             Self::Token(args) => wait(token::run(args)).map(done),

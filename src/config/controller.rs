@@ -34,6 +34,7 @@ pub struct ControllerSettings {
     pub jobs: JobSettings,
     pub retention: RetentionSettings,
     pub disk: DiskSettings,
+    pub notifications: NotificationSettings,
     /// `/metrics` answers without a token.
     pub metrics_open: bool,
     pub log: LogSettings,
@@ -105,6 +106,25 @@ pub struct DiskSettings {
     pub ballast_bytes: u64,
 }
 
+/// Of webhooks on their way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotificationSettings {
+    /// Loopback and link-local addresses too.
+    pub allow_local: bool,
+    /// `http://` too.
+    pub allow_http: bool,
+    /// PEM; trusted beside the system's.
+    pub ca: Option<PathBuf>,
+    pub concurrency: usize,
+    pub timeout: Duration,
+    pub first_retry: Duration,
+    pub longest_retry: Duration,
+    pub give_up: Duration,
+    /// Messages of one receiver.
+    pub pending: usize,
+    pub body_bytes: usize,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogSettings {
     /// A filter of `tracing`, known to parse.
@@ -125,6 +145,7 @@ impl ControllerSettings {
             jobs: JobSettings::read(reader),
             retention: RetentionSettings::read(reader),
             disk: DiskSettings::read(reader),
+            notifications: NotificationSettings::read(reader),
             metrics_open: reader.take("metrics.open", boolean),
             log: LogSettings::read(reader),
         }
@@ -221,6 +242,24 @@ impl DiskSettings {
             reader.refuse(&["disk.floor_bytes", "disk.low_bytes"], message);
         }
         disk
+    }
+}
+
+impl NotificationSettings {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let body_bytes = reader.take("notifications.body_bytes", bytes_between("16KiB", "4MiB"));
+        Self {
+            allow_local: reader.take("notifications.allow_local", boolean),
+            allow_http: reader.take("notifications.allow_http", boolean),
+            ca: reader.take_optional("notifications.ca", path),
+            concurrency: reader.take("notifications.concurrency", count_between(1, 1_000)),
+            timeout: reader.take("notifications.timeout", duration_between(SECOND_MS, 5 * MINUTE_MS)),
+            first_retry: reader.take("notifications.first_retry", duration_between(SECOND_MS / 10, HOUR_MS)),
+            longest_retry: reader.take("notifications.longest_retry", duration_between(SECOND_MS, DAY_MS)),
+            give_up: reader.take("notifications.give_up", duration_between(SECOND_MS, 30 * DAY_MS)),
+            pending: reader.take("notifications.pending", count_between(100, 1_000_000)),
+            body_bytes: usize::try_from(body_bytes).unwrap_or(usize::MAX),
+        }
     }
 }
 

@@ -20,8 +20,8 @@ mod value;
 
 pub use agent::AgentSettings;
 pub use controller::{
-    ControllerSettings, DiskSettings, JobSettings, LeaseSettings, LimitSettings, LogSettings, RetentionSettings,
-    TlsFiles,
+    ControllerSettings, DiskSettings, JobSettings, LeaseSettings, LimitSettings, LogSettings, NotificationSettings,
+    RetentionSettings, TlsFiles,
 };
 pub use data_dir::default_data_dir;
 pub use fault::{ConfigError, Fault, Place};

@@ -18,6 +18,7 @@ use super::{
     error::ExecuteError,
     gate,
     handle::{Look, Message, Respond, Shared},
+    outbox::may_be_due,
     published::Published,
     space::{Room, Space},
     subject::subject,
@@ -245,6 +246,9 @@ impl Engine {
         let published = &self.shared.published;
         if published.read().unwrap_or_else(PoisonError::into_inner).concerns(&transaction.writes) {
             published.write().unwrap_or_else(PoisonError::into_inner).apply(&transaction.writes);
+        }
+        if may_be_due(&transaction.writes) {
+            self.shared.outbox.send_modify(|changes| *changes += 1);
         }
         if !transaction.events.is_empty() {
             self.shared.newest_event.send_replace(self.store.newest_event());

@@ -52,6 +52,8 @@ pub(super) struct Shared {
     pub published: RwLock<Published>,
     /// Sequence number of the newest committed event.
     pub newest_event: watch::Sender<u64>,
+    /// How often there may have been something new to send.
+    pub outbox: watch::Sender<u64>,
     /// How often the live state was thrown away and loaded anew.
     pub reloads: watch::Sender<u64>,
     /// Set once: nothing parks any more.

@@ -10,6 +10,7 @@ mod error;
 mod frames;
 mod gate;
 mod handle;
+mod outbox;
 mod poll;
 mod pool_apps;
 mod published;
@@ -41,6 +42,7 @@ use tokio::sync::watch;
 pub use error::{ExecuteError, ReadError, StartError};
 pub use frames::FrameRequest;
 pub use handle::Handle;
+pub use outbox::DueLimits;
 pub use poll::{PollRequest, Polled};
 pub use pool_apps::PoolApps;
 pub use published::MachineIdentity;
@@ -51,8 +53,8 @@ pub use stepper::{Halted, Stepper, open_to_step};
 pub use upload::Upload;
 
 pub use crate::store::{
-    Blob, BlobError, Blobs, EventFilter, EventPage, Frame, FreeBytes, JobFilter, LoggedEvent, Opener, Order, Page,
-    PageRequest, StoreError,
+    Blob, BlobError, Blobs, Delivery, EventFilter, EventPage, Frame, FreeBytes, JobFilter, LoggedEvent,
+    Message as StoredMessage, Opener, Order, Page, PageRequest, StoreError,
 };
 use crate::{
     fleet::{self, Fleet},
@@ -171,6 +173,7 @@ fn open(
         frames: Arc::default(),
         published: RwLock::new(Published::from_fleet(&fleet)),
         newest_event: watch::Sender::new(store.newest_event()),
+        outbox: watch::Sender::new(0),
         reloads: watch::Sender::new(0),
         closing: watch::Sender::new(false),
         told_to_stop: Mutex::default(),

@@ -4,9 +4,9 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
-use super::{documents::Library, observe::Counters, sessions::Sessions, tls::Tls};
+use super::{documents::Library, notify::Guard, observe::Counters, sessions::Sessions, tls::Tls};
 use crate::{
-    config::{ControllerSettings, LimitSettings},
+    config::{ControllerSettings, LimitSettings, NotificationSettings},
     controller::Handle,
     time::Clock,
 };
@@ -18,6 +18,7 @@ struct Inner {
     handle: Handle,
     tls: Tls,
     limits: LimitSettings,
+    notifications: NotificationSettings,
     metrics_open: bool,
     counters: Counters,
     library: Library,
@@ -31,6 +32,7 @@ impl App {
             handle,
             tls,
             limits: settings.limits,
+            notifications: settings.notifications.clone(),
             metrics_open: settings.metrics_open,
             counters: Counters::default(),
             library: Library::default(),
@@ -53,6 +55,15 @@ impl App {
 
     pub(crate) fn limits(&self) -> &LimitSettings {
         &self.0.limits
+    }
+
+    pub(crate) fn notifications(&self) -> &NotificationSettings {
+        &self.0.notifications
+    }
+
+    /// Where notifications may go.
+    pub(crate) fn guard(&self) -> Guard {
+        Guard::new(&self.0.notifications)
     }
 
     pub(crate) fn metrics_open(&self) -> bool {

@@ -8,6 +8,7 @@ mod app;
 mod convert;
 mod documents;
 mod handlers;
+mod notify;
 mod observe;
 mod openapi;
 mod private_file;

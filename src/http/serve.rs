@@ -9,7 +9,7 @@ use std::{
 use tokio::net::TcpListener;
 
 use super::{
-    App, private_file, router, routes,
+    App, notify, private_file, router, routes,
     secret::{NoRandomness, Secret, digest_of, join_digest_of},
     server,
     tls::{self, Tls, TlsError},
@@ -59,6 +59,8 @@ pub struct Running {
     listener: TcpListener,
     address: SocketAddr,
     introduction: String,
+    /// How the controller calls itself in notifications.
+    source: String,
 }
 
 /// Starts, announces itself, and runs until SIGINT or SIGTERM (Ctrl-C elsewhere).
@@ -86,7 +88,8 @@ pub async fn start(settings: &ControllerSettings, clock: Clock) -> Result<Runnin
     match started {
         Ok((app, listener, address)) => {
             let introduction = introduction(settings, address);
-            Ok(Running { controller, handle, app, listener, address, introduction })
+            let source = far(settings, address);
+            Ok(Running { controller, handle, app, listener, address, introduction, source })
         }
         Err(error) => {
             stop_engine(controller).await;
@@ -128,6 +131,7 @@ impl Running {
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
         let tls = self.app.tls().clone();
         let renewal = tokio::spawn(renew(tls.clone(), self.handle.clock().clone()));
+        let sending = tokio::spawn(notify::run(self.app.clone(), self.source));
         let router = router(self.app, routes());
         let handle = self.handle;
         let closing = async {
@@ -138,6 +142,9 @@ impl Running {
         };
         server::run(self.listener, tls.config(), router, closing).await;
         renewal.abort();
+        sending.abort();
+        // What was under way is let go; it is sent again after the next start.
+        let _ = sending.await;
         stop_engine(self.controller).await;
     }
 }
@@ -162,6 +169,7 @@ async fn renew(tls: Tls, clock: Clock) {
 fn engine_settings(settings: &ControllerSettings) -> controller::Settings {
     let (leases, limits, jobs, retention) = (&settings.leases, &settings.limits, &settings.jobs, &settings.retention);
     let disk = &settings.disk;
+    let notifications = &settings.notifications;
     controller::Settings {
         fleet: crate::fleet::Settings {
             ttl: leases.ttl,
@@ -183,6 +191,10 @@ fn engine_settings(settings: &ControllerSettings) -> controller::Settings {
             ageing_placements: jobs.ageing_placements,
             unique_for: jobs.unique_for,
             idempotency_kept: retention.idempotency,
+            max_pending_messages: notifications.pending,
+            first_retry: notifications.first_retry,
+            longest_retry: notifications.longest_retry,
+            give_up: notifications.give_up,
             ..crate::fleet::Settings::default()
         },
         command_queue: limits.command_queue,
@@ -277,17 +289,23 @@ fn write(path: &Path, secret: &str) -> Result<(), ServeError> {
         .map_err(|source| ServeError::File { path: path.to_owned(), source })
 }
 
+/// The address by which others reach it.
+fn far(settings: &ControllerSettings, address: SocketAddr) -> String {
+    let port = address.port();
+    let host = tls::host_name().filter(|_| address.ip().is_unspecified());
+    // Where it listens on one address only, no other will do.
+    match (&settings.public_url, host) {
+        (Some(url), _) => url.to_string(),
+        (None, Some(host)) => format!("https://{host}:{port}"),
+        (None, None) => format!("https://{address}"),
+    }
+}
+
 fn introduction(settings: &ControllerSettings, address: SocketAddr) -> String {
     let dir = std::path::absolute(&settings.data_dir).unwrap_or_else(|_| settings.data_dir.clone());
     let dir = dir.display();
     let port = address.port();
-    let host = tls::host_name().filter(|_| address.ip().is_unspecified());
-    // Where it listens on one address only, no other will do.
-    let far = match (&settings.public_url, host) {
-        (Some(url), _) => url.to_string(),
-        (None, Some(host)) => format!("https://{host}:{port}"),
-        (None, None) => format!("https://{address}"),
-    };
+    let far = far(settings, address);
     let near =
         if address.ip().is_unspecified() { format!("https://127.0.0.1:{port}") } else { format!("https://{address}") };
     // An operator's certificate is trusted by other means, and for other names.

@@ -1,4 +1,4 @@
-//! Documents (workflows, apps, pools) with their versions.
+//! Documents (workflows, apps, pools, channels) with their versions.
 
 use std::collections::BTreeMap;
 
@@ -43,6 +43,9 @@ pub struct Stored {
     /// Things that are allowed but look wrong.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// Of a channel that had no secret: the one made for it, shown this once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

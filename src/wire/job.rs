@@ -7,6 +7,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
+    channel::{Notify, NotifyRequest},
     failure::{BestMatch, SeenWindow, Standstill},
     machine::{Facts, Readiness},
 };
@@ -51,10 +52,9 @@ pub struct JobRequest {
     pub files: BTreeMap<String, Digest>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
-    /// Where to tell how it ended. Not available in this version: must be empty.
+    /// Who is told of this job, besides the channels.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schema(value_type = Vec<Object>)]
-    pub notify: Vec<Value>,
+    pub notify: Vec<NotifyRequest>,
 }
 
 fn empty_object() -> Value {
@@ -116,6 +116,9 @@ pub struct Job {
     /// Where its workflow limits how many jobs run at once.
     pub concurrency: Option<Concurrency>,
     pub files: BTreeMap<String, Digest>,
+    /// Who is told of it, besides the channels.
+    #[serde(default)]
+    pub notify: Vec<Notify>,
     /// The machine of the current or last attempt.
     pub machine: Option<MachineName>,
     /// The machine the request asked for.

@@ -36,6 +36,15 @@ pub const CHORDS: usize = 100;
 pub const ENTRIES: usize = 100;
 /// Regions of one `mask`.
 pub const MASKS: usize = 20;
+/// Bytes of an address that is told of events.
+pub const URL_BYTES: usize = 2 * 1024;
+/// Headers of one channel, and bytes of a value.
+pub const HEADERS: usize = 20;
+pub const HEADER_BYTES: usize = 1024;
+/// Secrets that sign at the same time.
+pub const SECRETS: usize = 4;
+/// Types of events of one channel.
+pub const EVENT_PATTERNS: usize = 50;
 /// Bytes of a regular expression.
 pub const PATTERN_BYTES: usize = 4 * 1024;
 /// Bytes that a compiled regular expression may take.

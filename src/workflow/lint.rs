@@ -159,7 +159,7 @@ impl Findings {
         match document.body() {
             Body::App(app) => self.doubtful_app(file, app, document.tree()),
             Body::Workflow(workflow) => self.doubtful_workflow(file, workflow, document.tree()),
-            Body::Pool(_) => {}
+            Body::Pool(_) | Body::Channel(_) => {}
         }
     }
 
@@ -210,7 +210,7 @@ impl Findings {
             match document.body() {
                 Body::Workflow(workflow) => self.workflow_across(file, workflow, document.tree(), &apps),
                 Body::Pool(pool) => self.apps_exist(file, &pool.apps, document.tree()),
-                Body::App(_) => {}
+                Body::App(_) | Body::Channel(_) => {}
             }
         }
         self.documents = documents;

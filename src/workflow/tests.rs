@@ -6,6 +6,7 @@ use super::*;
 
 const APP: &[u8] = include_bytes!("../../tests/fixtures/documents/good/app.yaml");
 const POOL: &[u8] = include_bytes!("../../tests/fixtures/documents/good/pool.yaml");
+const CHANNEL: &[u8] = include_bytes!("../../tests/fixtures/documents/good/channel.yaml");
 const WORKFLOW: &[u8] = include_bytes!("../../tests/fixtures/documents/good/workflow.yaml");
 
 fn read(bytes: &[u8]) -> Document {
@@ -29,13 +30,19 @@ fn good_documents_are_read_whole() {
     assert_eq!(workflow.input.sensitive(), ["/name"]);
     let inner: Vec<&str> = workflow.steps[28].inner().map(|step| step.path.as_str()).collect();
     assert_eq!(inner, ["steps/28/then/0", "steps/28/else/0"]);
+    let channel = read(CHANNEL);
+    let channel = channel.as_channel().expect("a channel");
+    assert_eq!(channel.webhook.secrets.as_ref().map(Vec::len), Some(2));
+    assert_eq!(channel.webhook.headers["x-site"], None, "masked: as it was");
+    assert!(channel.webhook.headers["authorization"].is_some() && channel.pools.len() == 2);
+    assert!(!format!("{channel:?}").contains("1234"));
     let pool = read(POOL);
     assert_eq!(pool.as_pool().and_then(|pool| pool.display).map(|display| display.width), Some(1280));
 }
 
 #[test]
 fn a_document_travels_as_json_with_its_digests_and_is_read_back_the_same() {
-    for bytes in [APP, POOL, WORKFLOW] {
+    for bytes in [APP, POOL, WORKFLOW, CHANNEL] {
         let written = read(bytes);
         let digests: BTreeMap<ImageFile, Digest> = written.images().keys().cloned().zip((1..).map(digest_of)).collect();
         let sent = written.with_digests(&digests).expect("all digests are there");
@@ -84,6 +91,7 @@ bad! {
     templates_without_quotes_are_told: "unquoted.yaml",
     schemas_hide_nothing: "schema.yaml",
     apps_and_pools_say_what_they_need: "app.yaml",
+    channels_say_what_they_need_and_repeat_no_secret: "channel.yaml",
     documents_are_held_against_one_another: "across.yaml",
     tabs_and_keys_that_stand_twice_are_told: "tabs.yaml",
     json_has_places_too: "pool.json",

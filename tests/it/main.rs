@@ -12,6 +12,7 @@ mod events;
 mod explain;
 mod jobs;
 mod machines;
+mod notifications;
 mod openapi;
 mod problems;
 mod service;

@@ -32,7 +32,7 @@ async fn all_faults_of_a_request_are_told_at_once() {
 
     let wrong = json!({
         "workflow": "register", "input": { "mrn": "12", "copies": 0, "extra": true }, "run_at": "tomorrow",
-        "deadline": "1x", "notify": [{ "url": "https://example.org" }],
+        "deadline": "1x", "notify": [{ "url": "https://127.0.0.1/", "secret": "whsec_" }],
         "files": { "a.pdf": "0".repeat(64), "../b.pdf": "0".repeat(64) },
         "machine": "nowhere", "pool": "nothing", "priority": 101
     });
@@ -48,7 +48,8 @@ async fn all_faults_of_a_request_are_told_at_once() {
         "/input/copies",
         "/input/mrn",
         "/machine",
-        "/notify",
+        "/notify/0/secret",
+        "/notify/0/url",
         "/pool",
         "/priority",
         "/run_at",

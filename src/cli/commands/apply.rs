@@ -104,6 +104,7 @@ fn item(file: &DocumentFile, document: &Document) -> anyhow::Result<Item> {
         workflow::Kind::App => Kind::App,
         workflow::Kind::Pool => Kind::Pool,
         workflow::Kind::Workflow => Kind::Workflow,
+        workflow::Kind::Channel => Kind::Channel,
     };
     Ok(Item { kind, name: document.name().as_str().to_owned(), file: file.name(), content: complete.to_json(), images })
 }
@@ -146,6 +147,9 @@ fn report(items: &[Item], answers: &[Answer<Stored>]) -> anyhow::Result<()> {
                 item.name,
                 change.pointer
             )))?;
+        }
+        if let Some(secret) = &answer.value.secret {
+            output::line(format!("channel {}: its messages are signed with {secret}; this is shown once", item.name))?;
         }
         for warning in &answer.value.warnings {
             output::remark(output::clean(&format!("{} {}: {warning}", item.kind.word(), item.name)));

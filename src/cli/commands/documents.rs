@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     Pool,
     #[value(alias = "workflows")]
     Workflow,
+    #[value(alias = "channels")]
+    Channel,
 }
 
 impl Kind {
@@ -28,6 +30,7 @@ impl Kind {
             Self::App => "apps",
             Self::Pool => "pools",
             Self::Workflow => "workflows",
+            Self::Channel => "channels",
         }
     }
 
@@ -36,6 +39,7 @@ impl Kind {
             Self::App => "app",
             Self::Pool => "pool",
             Self::Workflow => "workflow",
+            Self::Channel => "channel",
         }
     }
 }

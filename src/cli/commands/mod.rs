@@ -6,6 +6,7 @@ pub(crate) mod agent;
 pub(crate) mod apply;
 pub(crate) mod artifact;
 pub(crate) mod batch;
+pub(crate) mod channel;
 pub(crate) mod config_check;
 pub(crate) mod controller;
 pub(crate) mod documents;

@@ -4,6 +4,7 @@ use super::{attempt::artifact, failure::shown_failure, value};
 use crate::{
     fleet,
     ids::Digest,
+    wire::channel::Notify,
     wire::job::{Artifact, Attempt, Concurrency, Job},
 };
 
@@ -78,6 +79,7 @@ pub(crate) fn job(job: &fleet::Job, queue_position: Option<u64>, evidence: &Evid
         require: spec.require.clone(),
         concurrency: spec.concurrency.as_ref().map(|limit| Concurrency { key: limit.key.clone(), max: limit.max }),
         files: spec.files.clone(),
+        notify: spec.notify.iter().map(notify).collect(),
         machine: job.machine().cloned(),
         requested_machine,
         batch: spec.batch,
@@ -95,6 +97,11 @@ pub(crate) fn job(job: &fleet::Job, queue_position: Option<u64>, evidence: &Evid
         failure: job.failure().map(|failure| shown_failure(job, failure, evidence, detail)),
         attempts: job.attempts.iter().map(|attempt| shown_attempt(job, attempt, evidence, detail)).collect(),
     }
+}
+
+fn notify(notify: &fleet::Notify) -> Notify {
+    let events = notify.events.iter().map(|pattern| pattern.as_str().to_owned()).collect();
+    Notify { url: notify.url.clone(), events }
 }
 
 fn phase(phase: fleet::Phase) -> &'static str {

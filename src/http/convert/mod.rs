@@ -3,6 +3,7 @@
 mod attempt;
 mod batch;
 mod controller;
+mod delivery;
 mod document;
 mod enums;
 mod event;
@@ -17,6 +18,7 @@ mod token;
 
 pub(crate) use attempt::{artifact_of, failure_report, shown_step, step_record};
 pub(crate) use batch::batch;
+pub(crate) use delivery::delivery;
 pub(crate) use document::document;
 pub(crate) use event::event;
 pub(crate) use explain::explanation;

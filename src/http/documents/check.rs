@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{kind_of, spec};
+use super::{channel, kind_of, spec};
 use crate::{
     controller::Handle,
-    fleet::{DEFAULT_POOL, DocumentKind, DocumentSpec},
+    fleet::{DEFAULT_POOL, DocumentKind, DocumentSpec, TargetChange},
     http::{
         app::App,
         problem::{ApiError, ApiResult, fault},
@@ -25,6 +25,8 @@ pub(crate) struct Checked {
     pub(crate) digest: Digest,
     pub(crate) spec: DocumentSpec,
     pub(crate) warnings: Vec<String>,
+    /// Of a channel.
+    pub(crate) target: Option<TargetChange>,
 }
 
 pub(crate) async fn check(app: &App, kind: DocumentKind, name: &Name, bytes: &[u8]) -> ApiResult<Checked> {
@@ -35,7 +37,12 @@ pub(crate) async fn check(app: &App, kind: DocumentKind, name: &Name, bytes: &[u
     let (neighbours, missing) = neighbours(app, &spec).await?;
     faults.extend(missing);
     // From here on in the form it is stored in.
-    let content = document.to_json();
+    let mut content = document.to_json();
+    let channel = document.as_channel();
+    if let Some(channel) = channel {
+        faults.extend(channel::faults(channel, app.guard()));
+        channel::mask(&mut content);
+    }
     let text = content.to_string();
     let mut warnings = Vec::new();
     for diagnostic in lint(&text, &neighbours) {
@@ -50,7 +57,8 @@ pub(crate) async fn check(app: &App, kind: DocumentKind, name: &Name, bytes: &[u
         }
     }
     crate::http::problem::refuse(faults)?;
-    Ok(Checked { digest: Digest::of(text.as_bytes()), json: Json::new(text), content, spec, warnings })
+    let target = channel.map(channel::target).transpose()?;
+    Ok(Checked { digest: Digest::of(text.as_bytes()), json: Json::new(text), content, spec, warnings, target })
 }
 
 fn told(found: &workflow::Fault) -> Fault {

@@ -1,10 +1,12 @@
 //! Documents between `workflow`, which reads them, and `fleet`, which keeps what it decides by.
 
+mod channel;
 mod check;
 mod diff;
 mod library;
 mod spec;
 
+pub(crate) use channel::unknown_events;
 pub(crate) use check::{Checked, check};
 pub(crate) use diff::changes;
 pub(crate) use library::{Entry, Library};
@@ -16,5 +18,6 @@ pub(crate) fn kind_of(kind: Kind) -> DocumentKind {
         Kind::Workflow => DocumentKind::Workflow,
         Kind::App => DocumentKind::App,
         Kind::Pool => DocumentKind::Pool,
+        Kind::Channel => DocumentKind::Channel,
     }
 }

@@ -21,6 +21,7 @@ pub(super) fn spec(document: &Document) -> DocumentSpec {
             DocumentSpec::App(AppSpec { launchable: app.launch.windows.is_some() || app.launch.linux.is_some() })
         }
         Body::Pool(pool) => DocumentSpec::Pool(PoolSpec { apps: names(&pool.apps) }),
+        Body::Channel(channel) => DocumentSpec::Channel(super::channel::spec(channel)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Documents: workflows, apps and pools. One set of handlers; the route says which kind.
+//! Documents: workflows, apps, pools and channels. One set of handlers; the route says which kind.
 
 use axum::{
     extract::{Request, State},
@@ -10,8 +10,8 @@ use super::{ok, page, send, unexpected, with_status};
 use crate::{
     controller::ExecuteError,
     fleet::{
-        Command, DeleteDocument, DocumentDid, DocumentHead, DocumentKind, PauseDocument, PutDocument, Refusal, Reply,
-        ResumeDocument,
+        Command, DeleteDocument, DocumentDid, DocumentHead, DocumentKind, PauseDocument, PutChannel, PutDocument,
+        Refusal, Reply, ResumeDocument,
     },
     http::{
         access::CallerToken,
@@ -46,21 +46,37 @@ pub(crate) async fn put(
     if dry_run {
         return rehearse(&app, head.as_ref(), if_version, (kind, name), checked).await;
     }
-    let Checked { json, digest, spec, warnings, .. } = checked;
-    let command = PutDocument { name: name.clone(), content: json, digest, spec, if_version, by: caller.principal() };
-    let reply = match app.handle().execute(Command::PutDocument(command)).await {
+    let Checked { json, digest, spec, warnings, target, .. } = checked;
+    let document = PutDocument { name: name.clone(), content: json, digest, spec, if_version, by: caller.principal() };
+    let spare = target.as_ref().map(|target| target.spare.clone());
+    let command = match target {
+        None => Command::PutDocument(document),
+        Some(target) => Command::PutChannel(PutChannel { document, target }),
+    };
+    let reply = match app.handle().execute(command).await {
         Err(ExecuteError::Refused(Refusal::Conflict(detail))) if if_version.is_some() => {
             return Err(ApiError::new(Code::PreconditionFailed, detail));
         }
         other => other?,
     };
-    let Reply::Document(reply) = reply else { return Err(unexpected(&reply)) };
-    let unchanged = reply.did == DocumentDid::Same;
-    let version = reply.head.version;
-    let stored =
-        Stored { kind: kind.as_str().to_owned(), name, version, unchanged, dry_run, changes: Vec::new(), warnings };
+    let (head, did, secret) = match reply {
+        Reply::Document(reply) => (reply.head, reply.did, None),
+        Reply::Channel(reply) => (reply.head, reply.did, spare.filter(|_| reply.made_secret)),
+        other => return Err(unexpected(&other)),
+    };
+    let unchanged = did == DocumentDid::Same;
+    let stored = Stored {
+        kind: kind.as_str().to_owned(),
+        name,
+        version: head.version,
+        unchanged,
+        dry_run,
+        changes: Vec::new(),
+        warnings,
+        secret: secret.map(|secret| secret.expose().to_owned()),
+    };
     let mut response = with_status(if unchanged { StatusCode::OK } else { StatusCode::CREATED }, stored);
-    send::set(&mut response, header::ETAG, &tag(&reply.head));
+    send::set(&mut response, header::ETAG, &tag(&head));
     Ok(response)
 }
 
@@ -92,6 +108,7 @@ async fn rehearse(
         dry_run: true,
         changes,
         warnings: checked.warnings,
+        secret: None,
     }))
 }
 
@@ -318,4 +335,5 @@ kinds! {
     workflows: Workflow;
     apps: App;
     pools: Pool;
+    channels: Channel;
 }

@@ -10,7 +10,7 @@ use axum::{
 
 use crate::{
     controller::{EngineStats, LATENCY_BOUNDS_US, Room, Storage},
-    fleet::Summary,
+    fleet::{OutboxCounts, Summary},
     http::{app::App, problem::ApiResult},
     time::duration_ms,
 };
@@ -22,6 +22,7 @@ pub(crate) async fn show(State(app): State<App>) -> ApiResult<Response> {
     text.metric("deskfleet_info", "gauge", "The version that runs.");
     text.sample("deskfleet_info", &[("version", env!("CARGO_PKG_VERSION"))], "1");
     fleet(&mut text, &app.handle().summary().await?);
+    outbox(&mut text, app.handle().outbox_counts().await?);
     engine(&mut text, &app.handle().stats());
     storage(&mut text, app.handle().storage());
     text.metric("deskfleet_http_requests_total", "counter", "Requests answered, by method, route and status.");
@@ -67,6 +68,20 @@ fn storage(text: &mut Text, storage: Storage) {
     }
     text.metric("deskfleet_storage_ballast", "gauge", "1 while there is a ballast file to give up.");
     text.sample("deskfleet_storage_ballast", &[], u8::from(storage.ballast));
+}
+
+fn outbox(text: &mut Text, counts: OutboxCounts) {
+    text.metric("deskfleet_notifications_pending", "gauge", "Messages that wait to be delivered.");
+    text.sample("deskfleet_notifications_pending", &[], counts.pending);
+    let counters = [
+        ("deskfleet_notifications_delivered_total", "Messages delivered.", counts.delivered),
+        ("deskfleet_notifications_failed_total", "Attempts at a message that failed.", counts.failed),
+        ("deskfleet_notifications_parked_total", "Messages given up.", counts.parked),
+    ];
+    for (name, help, value) in counters {
+        text.metric(name, "counter", help);
+        text.sample(name, &[], value);
+    }
 }
 
 fn engine(text: &mut Text, stats: &EngineStats) {

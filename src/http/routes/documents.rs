@@ -1,4 +1,4 @@
-//! Workflows, apps and pools: the same routes for each.
+//! Workflows, apps, pools and channels: the same routes for each.
 
 use super::{CURSOR, LIMIT, OPERATOR, VIEWER};
 use crate::{
@@ -33,6 +33,7 @@ pub(super) fn routes() -> Vec<Route> {
         ("workflows", of_kind!(workflows, "/v1/workflows")),
         ("apps", of_kind!(apps, "/v1/apps")),
         ("pools", of_kind!(pools, "/v1/pools")),
+        ("channels", of_kind!(channels, "/v1/channels")),
     ];
     kinds.into_iter().flat_map(|(tag, routes)| routes.into_iter().map(move |route| described(tag, route))).collect()
 }

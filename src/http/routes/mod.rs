@@ -1,6 +1,7 @@
 //! The table: every route with who may call it, what it takes and what it answers. Nothing is served that is not in it.
 
 mod agent;
+mod deliveries;
 mod documents;
 mod fleet;
 mod jobs;
@@ -27,6 +28,7 @@ pub fn routes() -> Vec<Route> {
     let mut all = jobs::routes();
     all.extend(machines::routes());
     all.extend(documents::routes());
+    all.extend(deliveries::routes());
     all.extend(fleet::routes());
     all.extend(rest());
     all.extend(agent::routes());

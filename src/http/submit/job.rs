@@ -6,18 +6,21 @@ use std::{
 };
 
 use crate::{
-    fleet::{self, Concurrency, DocumentKind, JobRequest},
+    fleet::{self, Concurrency, DocumentKind, EventPattern, JobRequest, Notify, SecretText},
     http::{
         app::App,
-        documents::Entry,
+        documents::{Entry, unknown_events},
+        notify::key,
         problem::{ApiError, ApiResult, fault},
     },
     ids::{Digest, Json, Name},
     time::{Timestamp, parse_duration},
-    wire::{self, problem::Fault},
+    wire::{self, channel::NotifyRequest, problem::Fault},
     workflow::{Scope, ScopeParts, TemplateError, Workflow},
 };
 
+/// What a job tells unless it says more.
+const ENDS: [&str; 4] = ["job.succeeded", "job.failed", "job.cancelled", "job.needs_review"];
 /// What is wrong with more jobs than this is not told one by one.
 const MAX_FAULTS: usize = 100;
 
@@ -149,9 +152,7 @@ impl Check<'_> {
         };
         let run_at = time("/run_at", request.run_at.as_ref());
         let deadline = time("/deadline", request.deadline.as_ref());
-        if !request.notify.is_empty() {
-            self.fault(faults, "/notify", "is not available in this version: leave it out, and follow /v1/events");
-        }
+        let notify = self.notify(&request.notify, faults);
         for (file, digest) in request.files.iter().filter(|(_, digest)| self.missing.contains(digest)) {
             let pointer = format!("/files/{}", file.replace('~', "~0").replace('/', "~1"));
             self.fault(faults, &pointer, format!("is not stored yet: upload it as PUT /v1/blobs/{digest}"));
@@ -176,8 +177,34 @@ impl Check<'_> {
             files: request.files,
             labels: request.labels,
             concurrency,
-            notify: Vec::new(),
+            notify,
         })
+    }
+
+    fn notify(&self, requests: &[NotifyRequest], faults: &mut Vec<Fault>) -> Vec<Notify> {
+        let guard = self.app.guard();
+        let mut notify = Vec::with_capacity(requests.len());
+        for (index, request) in requests.iter().enumerate() {
+            let place = format!("/notify/{index}");
+            if let Err(why) = guard.url(&request.url) {
+                self.fault(faults, &format!("{place}/url"), why);
+            }
+            if let Err(why) = key(&request.secret.0) {
+                self.fault(faults, &format!("{place}/secret"), why);
+            }
+            let asked = request.events.clone();
+            let events = asked.unwrap_or_else(|| ENDS.map(str::to_owned).into());
+            if events.is_empty() {
+                self.fault(faults, &format!("{place}/events"), "is empty: leave it out to be told how the job ends");
+            }
+            faults.extend(unknown_events(&format!("{}{place}/events", self.prefix), &events));
+            notify.push(Notify {
+                url: request.url.clone(),
+                secret: SecretText::new(request.secret.0.clone()),
+                events: events.iter().filter_map(|text| EventPattern::parse(text)).collect(),
+            });
+        }
+        notify
     }
 
     /// With the schema's defaults, as the job will show it, and with what it says of the workflow's concurrency.

@@ -6,6 +6,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::app::App;
+use super::channel::Channel;
 use super::pool::Pool;
 use super::scalar::{Digest, ImageFile, Name};
 use super::target::Place;
@@ -19,16 +20,18 @@ pub enum Kind {
     App,
     Workflow,
     Pool,
+    Channel,
 }
 
 impl Kind {
-    pub const ALL: [Self; 3] = [Self::App, Self::Workflow, Self::Pool];
+    pub const ALL: [Self; 4] = [Self::App, Self::Workflow, Self::Pool, Self::Channel];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::App => "app",
             Self::Workflow => "workflow",
             Self::Pool => "pool",
+            Self::Channel => "channel",
         }
     }
 }
@@ -45,6 +48,7 @@ pub enum Body {
     App(App),
     Workflow(Workflow),
     Pool(Pool),
+    Channel(Channel),
 }
 
 /// A document without faults.
@@ -79,6 +83,7 @@ impl Document {
             Body::App(_) => Kind::App,
             Body::Workflow(_) => Kind::Workflow,
             Body::Pool(_) => Kind::Pool,
+            Body::Channel(_) => Kind::Channel,
         }
     }
 
@@ -87,6 +92,7 @@ impl Document {
             Body::App(app) => &app.name,
             Body::Workflow(workflow) => &workflow.name,
             Body::Pool(pool) => &pool.name,
+            Body::Channel(channel) => &channel.name,
         }
     }
 
@@ -100,6 +106,10 @@ impl Document {
 
     pub fn as_pool(&self) -> Option<&Pool> {
         if let Body::Pool(pool) = &self.body { Some(pool) } else { None }
+    }
+
+    pub fn as_channel(&self) -> Option<&Channel> {
+        if let Body::Channel(channel) = &self.body { Some(channel) } else { None }
     }
 
     /// The tree it was read from.
@@ -117,7 +127,7 @@ impl Document {
         match &self.body {
             Body::App(app) => app.images.clone(),
             Body::Workflow(workflow) => workflow.images.clone(),
-            Body::Pool(_) => BTreeMap::new(),
+            Body::Pool(_) | Body::Channel(_) => BTreeMap::new(),
         }
     }
 
@@ -159,7 +169,7 @@ impl Document {
         match &mut document.body {
             Body::App(app) => app.images = carried,
             Body::Workflow(workflow) => workflow.images = carried,
-            Body::Pool(_) => {}
+            Body::Pool(_) | Body::Channel(_) => {}
         }
         Ok(document)
     }

@@ -4,6 +4,7 @@
 //! of a kind that this version can find. It must not know how it was written (YAML, JSON) nor how it will be carried out.
 
 mod app;
+mod channel;
 mod command;
 mod document;
 mod key;
@@ -14,6 +15,7 @@ mod target;
 mod workflow;
 
 pub use app::{App, Launch, Launches, Recovery, Screen, System, VersionProbe};
+pub use channel::{Channel, Secret, Webhook};
 pub use command::CommandLine;
 pub use document::{Body, Document, Kind};
 pub use key::{Chord, Key, Modifier, NamedKey};

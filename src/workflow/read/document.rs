@@ -60,6 +60,7 @@ impl Reader {
             Kind::App => self.app(fields, name).map(Body::App),
             Kind::Workflow => self.workflow(fields, name).map(Body::Workflow),
             Kind::Pool => self.pool(fields, name).map(Body::Pool),
+            Kind::Channel => self.channel(fields, name).map(Body::Channel),
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod action;
 mod app;
+mod channel;
 mod command;
 mod concurrency;
 mod document;
