@@ -114,6 +114,7 @@ impl Local {
             machine: json!({ "name": host_name(), "pool": "local", "labels": {} }),
             timeout: self.workflow.timeout,
             display: None,
+            resume: None,
         })
     }
 

@@ -61,6 +61,12 @@ pub const SCHEMA_BRANCHES: usize = 300;
 pub const FAULTS: usize = 100;
 /// Repetitions of a step (`retries`) or of a recovery (`times`).
 pub const REPEATS: u32 = 100;
+/// Items of one loop.
+pub const LOOP_ITEMS: usize = 10_000;
+/// Bytes of the key of an item.
+pub const LOOP_KEY_BYTES: usize = 256;
+/// Bytes of the variables that are kept with a commit.
+pub const JOURNAL_BYTES: usize = 256 * 1024;
 /// Attempts of a job.
 pub const ATTEMPTS: u32 = 100;
 /// Jobs of one concurrency key that may run at once.

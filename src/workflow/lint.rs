@@ -190,6 +190,7 @@ impl Findings {
         {
             self.note(Severity::Warning, file, &step.place, "this step is never reached: the one before always fails");
         }
+        workflow.steps.iter().for_each(|step| self.unproved(file, step));
         if workflow.retry.attempts == 1 && tree.get("retry").is_some_and(|retry| retry.get("attempts").is_none()) {
             let place = tree.get("retry").map(place_of).unwrap_or_default();
             self.note(
@@ -199,6 +200,16 @@ impl Findings {
                 "`retry` without `attempts`: there is one attempt, so nothing is tried again",
             );
         }
+    }
+
+    /// Nobody but a person will know what became of it.
+    fn unproved(&mut self, file: &str, step: &Step) {
+        if step.commit.as_ref().is_some_and(|commit| commit.verify.is_none() && commit.settle.is_none()) {
+            let message = "a commit with neither `verify` nor `settle`: whenever an attempt ends behind it, a person has to \
+                           decide whether it happened";
+            self.note(Severity::Warning, file, &step.place, message);
+        }
+        step.inner().for_each(|inner| self.unproved(file, inner));
     }
 
     /// What one document says of another.
@@ -285,6 +296,16 @@ fn uses_of<'doc>(step: &'doc Step, uses: &mut Vec<(Use<'doc>, &'doc Place)>) {
         uses.push((Use { app: Some(app), screen: None }, &step.place));
     }
     step.inner().for_each(|inner| uses_of(inner, uses));
+    let Some(commit) = &step.commit else { return };
+    if let Some(verify) = &commit.verify {
+        screens_of(&verify.probe, &verify.place, uses);
+    }
+    if let Some(settle) = &commit.settle {
+        settle.steps.iter().for_each(|step| uses_of(step, uses));
+        if let Condition::Probe(watch) = &settle.done {
+            screens_of(&watch.probe, &watch.place, uses);
+        }
+    }
 }
 
 fn screens_of<'doc>(probe: &'doc Probe, place: &'doc Place, uses: &mut Vec<(Use<'doc>, &'doc Place)>) {

@@ -7,12 +7,18 @@ use serde_json::{Map, Value};
 
 use super::engine::NOW;
 
-/// The roots `input`, `vars`, `files`, `job` and `machine`, and the time that the `date` filter calls now.
+const ITEM: &str = "item";
+const LOOP: &str = "loop";
+
+/// The roots `input`, `vars`, `files`, `job`, `machine`, in and after loops `item` and `loop`, and the time that the `date` filter
+/// calls now.
 #[derive(Clone, Debug)]
 pub struct Scope {
     fixed: BTreeMap<&'static str, EngineValue>,
     vars: Map<String, Value>,
     vars_seen: BTreeMap<String, EngineValue>,
+    /// `item` and `loop`, where they are known.
+    looping: BTreeMap<&'static str, Value>,
 }
 
 /// What a scope is made of, `vars` apart.
@@ -43,7 +49,7 @@ impl Scope {
             ("machine", object(&parts.machine)),
             (NOW, EngineValue::from(parts.now_ms)),
         ]);
-        Self { fixed, vars: Map::new(), vars_seen: BTreeMap::new() }
+        Self { fixed, vars: Map::new(), vars_seen: BTreeMap::new(), looping: BTreeMap::new() }
     }
 
     /// Moves the time that `date` calls now.
@@ -56,9 +62,52 @@ impl Scope {
         self.vars.insert(name.to_owned(), value);
     }
 
-    /// The variables as they are now, to be journaled.
+    /// What `item` is from now on; what it was. `None`: not known.
+    pub fn set_item(&mut self, item: Option<Value>) -> Option<Value> {
+        self.set_root(ITEM, item)
+    }
+
+    /// What `loop` is from now on; what it was. `None`: not known.
+    pub fn set_loop(&mut self, state: Option<Value>) -> Option<Value> {
+        self.set_root(LOOP, state)
+    }
+
+    fn set_root(&mut self, root: &'static str, value: Option<Value>) -> Option<Value> {
+        match &value {
+            Some(value) => self.fixed.insert(root, EngineValue::from(minijinja::value::Serde(value))),
+            None => self.fixed.remove(root),
+        };
+        match value {
+            Some(value) => self.looping.insert(root, value),
+            None => self.looping.remove(root),
+        }
+    }
+
+    /// The variables as they are now.
     pub fn vars(&self) -> &Map<String, Value> {
         &self.vars
+    }
+
+    /// What a later attempt needs to go on from here: the variables, and beside them `item` and `loop`, which no variable is called.
+    pub fn journal(&self) -> Map<String, Value> {
+        let mut journal = self.vars.clone();
+        journal.extend(self.looping.iter().map(|(root, value)| ((*root).to_owned(), value.clone())));
+        journal
+    }
+
+    /// As it was when the journal was written: nothing from now stays.
+    pub fn restore(&mut self, journal: Map<String, Value>) {
+        self.vars.clear();
+        self.vars_seen.clear();
+        self.set_item(None);
+        self.set_loop(None);
+        for (name, value) in journal {
+            match name.as_str() {
+                ITEM => drop(self.set_item(Some(value))),
+                LOOP => drop(self.set_loop(Some(value))),
+                name => self.set_var(name, value),
+            }
+        }
     }
 
     pub(super) fn context(&self) -> EngineValue {

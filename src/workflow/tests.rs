@@ -87,6 +87,8 @@ bad! {
     what_is_not_available_is_refused_by_name: "not-available.yaml",
     targets_say_what_they_need: "targets.yaml",
     steps_say_what_they_need: "steps.yaml",
+    a_commit_stands_only_where_it_can_be_kept_to_once: "commit.yaml",
+    loops_say_what_they_need: "loops.yaml",
     templates_are_compiled_and_their_names_known: "templates.yaml",
     templates_without_quotes_are_told: "unquoted.yaml",
     schemas_hide_nothing: "schema.yaml",
@@ -254,6 +256,12 @@ mod any_bytes {
             "ctrl+",
             "output: ",
             "retry: ",
+            "commit: true\n",
+            "verify: ",
+            "settle: ",
+            "done: ",
+            "for_each: ",
+            "in: ",
         ]);
         prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
     }

@@ -8,18 +8,22 @@
 
 mod action;
 mod apps;
+mod commit;
 mod context;
 mod describe;
+mod effect;
 mod evidence;
 mod fault;
 mod find;
 mod focus;
 mod look;
+mod loops;
 mod observer;
 mod plan;
 mod probe;
 mod quiet;
 mod redact;
+mod resume;
 mod run;
 mod seek;
 mod step;
@@ -29,7 +33,7 @@ mod world;
 
 pub use apps::{Prepared, Survey, versions};
 pub use fault::Stop;
-pub use observer::Observer;
+pub use observer::{NoIntent, Observer};
 pub use plan::{Ending, Plan};
 pub use run::Runner;
 pub use world::{Ask, Image, ProgramRun, Secrets, World};

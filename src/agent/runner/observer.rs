@@ -4,12 +4,21 @@ use super::fault::Stop;
 use crate::{
     ids::Name,
     wire::{
+        agent::{IntentReport, LoopReport, SettledReport},
         machine::Readiness,
         step::{ArtifactRef, StepReport},
     },
 };
 
-/// Told of everything, in order. Its methods return at once: what takes time (network, disk) is done elsewhere.
+/// Why a step marked `commit` must not act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoIntent {
+    Stop(Stop),
+    /// It could not be recorded, for this reason.
+    Refused(String),
+}
+
+/// Told of everything, in order. Its methods return at once, but for `intent`: what takes time (network, disk) is done elsewhere.
 pub trait Observer {
     /// Asked between two actions and while waiting.
     fn go_on(&mut self) -> Result<(), Stop> {
@@ -18,6 +27,23 @@ pub trait Observer {
 
     /// A step began or ended; the number is the same both times.
     fn step(&mut self, report: StepReport);
+
+    /// A step is about to do what must not happen twice. Returns well once that is recorded wherever it must be, and only then
+    /// the step acts. Where there is nobody to record it, as in a trial, nothing need be waited for.
+    fn intent(&mut self, intent: &IntentReport) -> Result<(), NoIntent> {
+        let _ = intent;
+        Ok(())
+    }
+
+    /// What became of the last intent, or of one that an earlier attempt left.
+    fn settled(&mut self, settled: SettledReport) {
+        drop(settled);
+    }
+
+    /// A loop that is kept over attempts began, or items of it ended.
+    fn looped(&mut self, report: LoopReport) {
+        drop(report);
+    }
 
     /// A picture or other blob was made. `bytes` is `None` where the same content was given before.
     fn artifact(&mut self, artifact: &ArtifactRef, bytes: Option<Vec<u8>>);

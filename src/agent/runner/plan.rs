@@ -8,7 +8,7 @@ use super::fault::Stop;
 use crate::{
     ids::Name,
     time::Now,
-    wire::agent::{AttemptFailure, WantedDisplay},
+    wire::agent::{AttemptFailure, Resume, WantedDisplay},
     workflow::{App, ScopeParts, Workflow},
 };
 
@@ -30,6 +30,8 @@ pub struct Plan {
     pub timeout: Duration,
     /// What the pool says the desktop should be.
     pub display: Option<WantedDisplay>,
+    /// What earlier attempts have left.
+    pub resume: Option<Resume>,
 }
 
 /// How a run ended.
@@ -52,6 +54,7 @@ impl Plan {
             machine,
             timeout: Duration::from_secs(60),
             display: None,
+            resume: None,
         }
     }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::{
     context::{Pictures, Sights},
     describe,
+    effect::{Effects, Finishing},
     evidence::Evidence,
     fault::{Break, Fault, Stop},
     observer::Observer,
@@ -45,6 +46,7 @@ pub struct Runner<'a> {
     pub(super) ends_at: Option<Mono>,
     /// Apps that were seen running and have not been closed by a step: one that is gone has crashed.
     pub(super) alive: BTreeSet<Name>,
+    pub(super) effects: Effects,
 }
 
 impl<'a> Runner<'a> {
@@ -67,6 +69,7 @@ impl<'a> Runner<'a> {
             steps_begun: 0,
             ends_at: None,
             alive: BTreeSet::new(),
+            effects: Effects::default(),
         }
     }
 
@@ -86,7 +89,8 @@ impl<'a> Runner<'a> {
     fn execute_whole(&mut self) -> Result<Value, Break> {
         let Some(workflow) = self.plan.workflow.clone() else { return Ok(Value::Object(Map::new())) };
         self.set_initial_vars(&workflow)?;
-        self.steps(&workflow.steps)?;
+        let after = self.take_up(&workflow)?;
+        self.steps_after(&workflow.steps, after.as_deref())?;
         match &workflow.output {
             None => Ok(Value::Object(Map::new())),
             Some(output) => {
@@ -127,7 +131,7 @@ impl<'a> Runner<'a> {
         self.apps_seen(&mut context);
         AttemptFailure {
             category: fault.category,
-            message: describe::bounded(&self.redactor.clean(&fault.message)),
+            message: describe::bounded(&self.redactor.clean(&format!("{}{}", fault.message, self.effects.told()))),
             step,
             artifacts,
             context: Some(context),
@@ -144,13 +148,18 @@ impl<'a> Runner<'a> {
 
     /// Between two actions: may it go on, is the time over, does somebody want to see.
     pub(super) fn go_on(&mut self) -> Result<(), Break> {
-        self.observer.go_on().map_err(Break::Stop)?;
+        match self.observer.go_on() {
+            Err(Stop::LeaseLost) => return Err(Break::Stop(Stop::LeaseLost)),
+            Err(stop) if self.effects.finishing == Finishing::Nothing => return Err(Break::Stop(stop)),
+            // The intent came first: a stop waits until it is known what became of it.
+            Err(_) | Ok(()) => {}
+        }
         if self.observer.picture_wanted() {
             let picture = self.live_picture();
             self.observer.picture(picture);
         }
         match self.ends_at {
-            Some(end) if self.world.now().mono >= end => {
+            Some(end) if self.world.now().mono >= end && self.effects.finishing != Finishing::Commit => {
                 let limit = format_duration(self.plan.timeout);
                 let message = format!("the limit of {limit} for an attempt is over; raise `timeout` in the workflow");
                 Err(Break::Limit(Box::new(Fault::new(Category::Timeout, message))))

@@ -48,7 +48,8 @@ pub(super) struct Current {
     pub(super) artifacts: Vec<ArtifactRef>,
 }
 
-enum Done {
+/// How a step ended well.
+pub(super) enum Done {
     Skipped,
     Acted(Value),
 }
@@ -57,6 +58,10 @@ impl Runner<'_> {
     pub(super) fn step(&mut self, step: &Step) -> Result<(), Break> {
         self.begin(step);
         let result = self.step_whole(step);
+        self.finish(step, result)
+    }
+
+    pub(super) fn finish(&mut self, step: &Step, result: Result<Done, Break>) -> Result<(), Break> {
         let result = match result {
             Ok(Done::Skipped) => {
                 self.end(StepState::Skipped, None);
@@ -77,20 +82,30 @@ impl Runner<'_> {
         }
     }
 
-    fn begin(&mut self, step: &Step) {
+    pub(super) fn begin(&mut self, step: &Step) {
+        self.begin_as(step, "", step.action.name());
+    }
+
+    /// Finding out what became of a step is told as a step of its own, inside it.
+    pub(super) fn begin_settle(&mut self, step: &Step) {
+        self.begin_as(step, "/settle", "settle");
+        self.tell(StepState::Started, None);
+    }
+
+    fn begin_as(&mut self, step: &Step, below: &str, action: &'static str) {
         self.steps_begun += 1;
         self.refresh_time();
         let now = self.world.now();
         let path = match &self.owner {
-            Some(app) => format!("apps/{}/{}", app.name, step.path),
-            None => step.path.clone(),
+            Some(app) => format!("apps/{}/{}{below}", app.name, step.path),
+            None => format!("{}{below}", step.path),
         };
         self.current.push(Current {
             number: self.steps_begun,
             path,
             id: step.id.as_ref().map(ToString::to_string),
             name: step.name.clone(),
-            action: step.action.name(),
+            action,
             started_at: now.wall,
             begun: now.mono,
             quiet: self.quiet_of(step),
@@ -115,6 +130,9 @@ impl Runner<'_> {
         }
         self.tell(StepState::Started, None);
         self.look_before(step);
+        if let Some(commit) = &step.commit {
+            return self.act_once(step, commit).map(Done::Acted);
+        }
         let mut tries_left = step.retries;
         loop {
             match self.act_pictured(step) {
@@ -132,19 +150,28 @@ impl Runner<'_> {
     }
 
     fn act_pictured(&mut self, step: &Step) -> Result<Value, Break> {
+        self.before_action(step)?;
+        let value = self.act(step)?;
+        self.after_action(step)?;
+        Ok(value)
+    }
+
+    pub(super) fn before_action(&mut self, step: &Step) -> Result<(), Break> {
         if let Some(pause) = step.pause {
             self.pause(pause)?;
         }
         if matches!(step.screenshot, ScreenshotWhen::Before | ScreenshotWhen::Both) {
             self.step_picture("before")?;
         }
-        self.go_on()?;
-        let value = self.act(step)?;
+        self.go_on()
+    }
+
+    pub(super) fn after_action(&mut self, step: &Step) -> Result<(), Break> {
         if matches!(step.screenshot, ScreenshotWhen::After | ScreenshotWhen::Both) {
             self.pause(AFTER_SETTLE)?;
             self.step_picture("after")?;
         }
-        Ok(value)
+        Ok(())
     }
 
     /// `save-before.webp`, or `steps-4-before.webp` where the step has no id.
@@ -170,7 +197,7 @@ impl Runner<'_> {
     }
 
     /// Reports a step that did not come to its end, with a picture where it failed by itself.
-    fn end_badly(&mut self, end: Break) -> Break {
+    pub(super) fn end_badly(&mut self, end: Break) -> Break {
         match end {
             Break::Stop(stop) => {
                 self.end(StepState::Failed, Some(stopped(stop)));
@@ -195,6 +222,9 @@ impl Runner<'_> {
         let before = self.before_picture();
         let context = self.context(&fault, Pictures { before: before.as_ref(), failure: picture.as_ref() });
         picture.into_iter().chain(before).for_each(|artifact| self.keep(artifact));
+        if let Some(key) = &self.effects.key {
+            fault.message = format!("{} (item {})", fault.message, key.key);
+        }
         fault.message = describe::bounded(&self.redactor.clean(&fault.message));
         let error = StepError { category: fault.category, message: fault.message.clone() };
         fault.reported = self.current.last().map(|current| current.reported(context));
@@ -202,12 +232,12 @@ impl Runner<'_> {
         fault
     }
 
-    fn end(&mut self, state: StepState, error: Option<StepError>) {
+    pub(super) fn end(&mut self, state: StepState, error: Option<StepError>) {
         self.tell(state, error);
         self.current.pop();
     }
 
-    fn tell(&mut self, state: StepState, error: Option<StepError>) {
+    pub(super) fn tell(&mut self, state: StepState, error: Option<StepError>) {
         let now = self.world.now().wall;
         if let Some(current) = self.current.last() {
             let mut report = current.report(state, error, now);
@@ -264,8 +294,11 @@ impl Current {
     }
 
     fn reported(&self, context: FailureContext) -> Reported {
-        let step = StepRef { path: self.path.clone(), id: self.id.clone(), action: self.action.to_owned() };
-        Reported { step, artifacts: self.artifacts.clone(), context: Box::new(context) }
+        Reported { step: self.reference(), artifacts: self.artifacts.clone(), context: Box::new(context) }
+    }
+
+    pub(super) fn reference(&self) -> StepRef {
+        StepRef { path: self.path.clone(), id: self.id.clone(), action: self.action.to_owned() }
     }
 }
 
@@ -280,7 +313,7 @@ fn stopped(stop: Stop) -> StepError {
 
 /// Steps inside steps are carried out through here.
 impl Runner<'_> {
-    fn act(&mut self, step: &Step) -> Result<Value, Break> {
+    pub(super) fn act(&mut self, step: &Step) -> Result<Value, Break> {
         let timeout = step.timeout();
         match &step.action {
             Action::DoubleClick(click) => self.click(click, 2, timeout),
@@ -309,6 +342,7 @@ impl Runner<'_> {
                 self.steps(if holds { then } else { otherwise })?;
                 Ok(Value::Bool(holds))
             }
+            Action::ForEach(each) => self.for_each(step, each),
             Action::Sleep(duration) => self.pause(*duration).map(|()| Value::Null),
             Action::Fail(fail) => self.fail(fail),
         }

@@ -67,6 +67,7 @@ pub(super) async fn assemble(
         machine: machine_of(&offer.machine),
         timeout: Duration::from_millis(offer.timeout_ms),
         display,
+        resume: offer.resume.clone(),
     };
     Ok((plan, work))
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::command::CommandLine;
+use super::commit::Commit;
+use super::each::ForEach;
 use super::key::{Chord, Modifier};
 use super::scalar::{Category, Name, Pattern, Region};
 use super::target::{Place, Probe, Target};
@@ -34,6 +36,8 @@ pub struct Step {
     /// How often the step is tried again after it failed.
     pub retries: u32,
     pub continue_on_error: bool,
+    /// It acts on the world and must not do so twice.
+    pub commit: Option<Commit>,
     pub place: Place,
 }
 
@@ -44,10 +48,11 @@ impl Step {
         self.timeout.unwrap_or(Self::DEFAULT_TIMEOUT)
     }
 
-    /// The steps inside this one, in order of writing.
+    /// The steps inside this one, in order of writing. Those of its `settle` are none of the way through a workflow.
     pub fn inner(&self) -> impl Iterator<Item = &Step> {
         let (then, otherwise): (&[Step], &[Step]) = match &self.action {
             Action::If { then, otherwise, .. } => (then, otherwise),
+            Action::ForEach(each) => (&each.steps, &[]),
             _ => (&[], &[]),
         };
         then.iter().chain(otherwise)
@@ -102,6 +107,7 @@ pub enum Action {
         then: Vec<Step>,
         otherwise: Vec<Step>,
     },
+    ForEach(Box<ForEach>),
     Sleep(Duration),
     Fail(Fail),
 }
@@ -132,6 +138,7 @@ impl Action {
             Self::Close(_) => "close",
             Self::Activate(_) => "activate",
             Self::If { .. } => "if",
+            Self::ForEach(_) => "for_each",
             Self::Sleep(_) => "sleep",
             Self::Fail(_) => "fail",
         }

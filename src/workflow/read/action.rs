@@ -12,7 +12,7 @@ use crate::workflow::model::{
 };
 use crate::workflow::node::{Node, Tree};
 
-pub(super) const ACTIONS: [&str; 24] = [
+pub(super) const ACTIONS: [&str; 25] = [
     "click",
     "double_click",
     "right_click",
@@ -35,6 +35,7 @@ pub(super) const ACTIONS: [&str; 24] = [
     "close",
     "activate",
     "if",
+    "for_each",
     "sleep",
     "fail",
 ];
@@ -72,6 +73,7 @@ impl Reader {
             "close" => self.subject(node).map(Action::Close),
             "activate" => self.window_target(node, "`activate`").map(Action::Activate),
             "if" => self.branches(node, fields, path, depth),
+            "for_each" => self.for_each(node, path, depth),
             "sleep" => self.duration(node).map(Action::Sleep),
             _ => self.fail_step(node).map(Action::Fail),
         }

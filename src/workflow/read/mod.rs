@@ -7,13 +7,14 @@ mod action;
 mod app;
 mod channel;
 mod command;
+mod commit;
 mod concurrency;
 mod document;
+mod each;
 mod fields;
 mod gesture;
 mod names;
 mod pool;
-
 mod step;
 mod target;
 mod text;
@@ -22,10 +23,11 @@ mod values;
 mod workflow;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::fault::Fault;
 use super::limits;
-use super::model::{ImageFile, Kind, Place};
+use super::model::{ImageFile, Kind, Place, Workflow};
 use super::node::Node;
 
 /// What one document is read with.
@@ -50,6 +52,26 @@ pub(super) struct Reader {
     images: BTreeMap<ImageFile, Place>,
     /// Whether `relaunch` may stand here.
     recovering: bool,
+    /// What stands around the step being read, outermost first.
+    around: Vec<Around>,
+    /// Whether a loop has been read, so that `loop.results` is known.
+    looped: bool,
+    /// Of one attempt.
+    timeout: Duration,
+}
+
+/// Something around a step that decides what it may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Around {
+    /// A step in this line has `retries`.
+    Retries(u32),
+    /// A step in this line has `continue_on_error`.
+    ContinueOnError(u32),
+    /// `kept`: what became of each key is kept.
+    Loop {
+        kept: bool,
+    },
+    Settle,
 }
 
 impl Reader {
@@ -67,6 +89,9 @@ impl Reader {
             ids: BTreeMap::new(),
             images: BTreeMap::new(),
             recovering: false,
+            around: Vec::new(),
+            looped: false,
+            timeout: Workflow::DEFAULT_TIMEOUT,
         }
     }
 

@@ -4,15 +4,29 @@ use std::time::Duration;
 
 use super::Reader;
 use super::action::{ACTIONS, RESULTLESS};
+use super::commit::Options;
 use super::fields::Fields;
 use super::names::nearest;
-use super::{place, target, unavailable};
+use super::{Around, place, target, unavailable};
 use crate::workflow::limits;
 use crate::workflow::model::{Action, Assertion, Condition, Find, Launching, ScreenshotWhen, Step, Target, Watch};
 use crate::workflow::node::{Node, Tree};
 
-const OPTIONS: [&str; 10] =
-    ["id", "name", "when", "timeout", "as", "screenshot", "mask", "pause", "retries", "continue_on_error"];
+const OPTIONS: [&str; 13] = [
+    "id",
+    "name",
+    "when",
+    "timeout",
+    "as",
+    "screenshot",
+    "mask",
+    "pause",
+    "retries",
+    "continue_on_error",
+    "commit",
+    "verify",
+    "settle",
+];
 
 impl Reader {
     /// A list of steps; `path` is that of the list, `steps` or `steps/4/then`.
@@ -64,19 +78,26 @@ impl Reader {
         let retries = fields.take("retries").and_then(|node| self.count(node, 0, limits::REPEATS));
         let continue_on_error = fields.take("continue_on_error").and_then(|node| self.boolean(node));
         let screenshot = self.screenshot_option(&mut fields, chosen);
+        let within = self.around.len();
+        self.around.extend(retries.filter(|times| *times > 0).map(|_| Around::Retries(node.line)));
+        self.around.extend(continue_on_error.filter(|on| *on).map(|_| Around::ContinueOnError(node.line)));
         let mut action = chosen.and_then(|action| self.action(action, &mut fields, &path, depth));
+        self.around.truncate(within);
+        let commit = self.commit(&mut fields, &Options { action: chosen, path: &path, depth });
         if let (Some(action), Some(timeout), Some(node)) = (&mut action, timeout, fields.peek("timeout")) {
-            self.step_timeout(action, timeout, node);
+            self.step_timeout(action, timeout, node, fields.peek("verify").is_some());
         }
         let store_as = fields.take("as").and_then(|node| self.result_name(node, chosen));
+        if let (Some(name), Some(commit), Some(node)) = (&store_as, &commit, fields.peek("as")) {
+            self.result_of_commit(node, name, commit);
+        }
         fields.allow(&OPTIONS);
         fields.allow(&["then", "else"]);
         self.stray_branches(&fields, chosen);
-        let later: Vec<&'static str> = unavailable::ACTIONS.iter().chain(&unavailable::STEP_OPTIONS).copied().collect();
         if chosen.is_none() {
             fields.allow(&ACTIONS);
         }
-        fields.finish("a step", &later, self);
+        fields.finish("a step", &unavailable::ACTIONS, self);
         Some(Step {
             path,
             id,
@@ -90,6 +111,7 @@ impl Reader {
             pause,
             retries: retries.unwrap_or(0),
             continue_on_error: continue_on_error.unwrap_or(false),
+            commit,
             place: place(node),
         })
     }
@@ -105,7 +127,8 @@ impl Reader {
     }
 
     /// The step's `timeout` is that of what it waits for or runs. Where it would mean nothing, or stands twice, it is a fault.
-    fn step_timeout(&mut self, action: &mut Action, timeout: Duration, node: &Node) {
+    /// `verified`: the step waits for its `verify` too.
+    fn step_timeout(&mut self, action: &mut Action, timeout: Duration, node: &Node, verified: bool) {
         let inner = match action {
             Action::Wait(watch)
             | Action::WaitGone(watch)
@@ -116,7 +139,9 @@ impl Reader {
                 self.fault(node, "`timeout` has no meaning here: an expression is computed once");
                 return;
             }
+            Action::Key(_) | Action::Launch(Launching::Command(_)) if verified => return,
             Action::Sleep(_)
+            | Action::ForEach(_)
             | Action::Set(_)
             | Action::Fail(_)
             | Action::Key(_)

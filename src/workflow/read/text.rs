@@ -80,6 +80,8 @@ impl Reader {
                 }
                 "input" => self.input_property(node, property.as_deref()),
                 "vars" => self.variable_is_set(node, property.as_deref()),
+                "item" => self.item_is_known(node),
+                "loop" => self.loop_is_known(node, property.as_deref()),
                 root if ROOTS.contains(&root) => {}
                 root => self.unknown_root(node, root),
             }

@@ -7,8 +7,7 @@ pub(super) const KINDS: [&str; 5] = ["credential", "trigger", "alert", "team", "
 pub(super) const APP: [&str; 7] =
     ["login", "logout", "on_popup", "on_unknown", "unavailable", "max_sessions", "session"];
 pub(super) const POOL: [&str; 5] = ["admission", "canary", "session", "baseline", "maintenance"];
-pub(super) const STEP_OPTIONS: [&str; 3] = ["commit", "verify", "settle"];
-pub(super) const ACTIONS: [&str; 17] = [
+pub(super) const ACTIONS: [&str; 16] = [
     "select",
     "set_checked",
     "menu",
@@ -19,7 +18,6 @@ pub(super) const ACTIONS: [&str; 17] = [
     "wait_idle",
     "read_table",
     "save_artifact",
-    "for_each",
     "repeat",
     "try",
     "call",
@@ -32,7 +30,7 @@ pub(super) const MODIFIERS: [&str; 5] = ["right_of", "left_of", "above", "below"
 pub(super) const VIA: [&str; 2] = ["scancode", "value"];
 pub(super) const HOW: [&str; 2] = ["ui", "ocr"];
 /// Roots of templates.
-pub(super) const ROOTS: [&str; 3] = ["credential", "item", "loop"];
+pub(super) const ROOTS: [&str; 1] = ["credential"];
 
 impl Reader {
     pub(super) fn unavailable(&mut self, node: &Node, name: &str) {

@@ -63,6 +63,11 @@ impl Reader {
             );
             self.fault(node, detail);
         }
+        if matches!(text, "item" | "loop") {
+            // In the journal of a commit they stand beside the variables.
+            self.fault_with(node, format!("`{text}` is what loops call theirs"), "take another name");
+            return None;
+        }
         fits.then(|| text.to_owned())
     }
 

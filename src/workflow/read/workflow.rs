@@ -22,6 +22,7 @@ impl Reader {
         let concurrency = fields.take("concurrency").map(|node| self.concurrency(node, input.as_ref()));
         let vars = fields.take("vars").and_then(|node| self.initial_vars(node));
         let timeout = fields.take("timeout").map(|node| self.duration(node));
+        self.timeout = timeout.flatten().unwrap_or(Workflow::DEFAULT_TIMEOUT);
         let retry = fields.take("retry").map(|node| self.retry(node));
         let steps = fields.require("steps", "a workflow", self).and_then(|node| self.steps(node, "steps", 0));
         let output = fields.take("output").map(|node| self.output(node));

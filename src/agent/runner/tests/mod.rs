@@ -2,10 +2,13 @@
 
 mod actions;
 mod apps;
+mod commit;
 mod desktop;
 mod failures;
+mod loops;
 mod meaning;
 mod pictures;
+mod resume;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -16,7 +19,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{Ask, Ending, Image, Observer, Plan, Prepared, ProgramRun, Runner, Secrets, Stop, World};
+use super::{Ask, Ending, Image, NoIntent, Observer, Plan, Prepared, ProgramRun, Runner, Secrets, Stop, World};
 use crate::{
     desktop::{
         Desktop,
@@ -25,7 +28,10 @@ use crate::{
     },
     ids::Digest,
     time::{Clock, ManualClock, Now, Timestamp},
-    wire::step::{ArtifactRef, StepReport, StepState},
+    wire::{
+        agent::{IntentReport, LoopReport, Resume, SettledReport},
+        step::{ArtifactRef, StepReport, StepState},
+    },
     workflow::{self, App, Body},
 };
 use desktop::Screen;
@@ -186,12 +192,25 @@ pub(super) struct Record {
     /// Pictures somebody wants to see, and those they got.
     pub(super) wanted: u32,
     pub(super) seen: Vec<Vec<u8>>,
+    /// Intents, what became of them, and loops: in order, in words.
+    pub(super) effects: Vec<String>,
+    pub(super) intents: Vec<IntentReport>,
+    pub(super) settled: Vec<SettledReport>,
+    /// What intents are answered, in turn; granted when there are no more.
+    pub(super) answers: VecDeque<Result<(), NoIntent>>,
+    /// From this intent on the answer to whether to go on is this.
+    pub(super) stop_at_intent: Option<(usize, Stop)>,
     asked: u32,
 }
 
 impl Observer for Record {
     fn go_on(&mut self) -> Result<(), Stop> {
         self.asked += 1;
+        if let Some((intent, stop)) = self.stop_at_intent
+            && self.intents.len() >= intent
+        {
+            return Err(stop);
+        }
         match self.stop_after {
             Some((after, stop)) if self.asked > after => Err(stop),
             _ => Ok(()),
@@ -200,6 +219,27 @@ impl Observer for Record {
 
     fn step(&mut self, report: StepReport) {
         self.reports.push(report);
+    }
+
+    fn intent(&mut self, intent: &IntentReport) -> Result<(), NoIntent> {
+        self.effects.push(format!("intent {}{}", intent.step.path, for_key(intent.key.as_ref())));
+        self.intents.push(intent.clone());
+        self.answers.pop_front().unwrap_or(Ok(()))
+    }
+
+    fn settled(&mut self, settled: SettledReport) {
+        let done = if settled.done { "done" } else { "not done" };
+        self.effects.push(format!("{done} {}{}", settled.step.path, for_key(settled.key.as_ref())));
+        self.settled.push(settled);
+    }
+
+    fn looped(&mut self, report: LoopReport) {
+        if let Some(total) = report.total {
+            self.effects.push(format!("loop {} of {total}", report.path));
+        }
+        for item in report.items {
+            self.effects.push(format!("{:?} {} {}", item.state, item.key, item.result));
+        }
     }
 
     fn artifact(&mut self, artifact: &ArtifactRef, bytes: Option<Vec<u8>>) {
@@ -218,6 +258,10 @@ impl Observer for Record {
     fn readiness(&mut self, app: &crate::ids::Name, readiness: &crate::wire::machine::Readiness) {
         self.readiness.push(format!("{app} {:?}", readiness.state));
     }
+}
+
+fn for_key(key: Option<&crate::wire::agent::LoopKey>) -> String {
+    key.map(|key| format!(" {}", key.key)).unwrap_or_default()
 }
 
 impl Record {
@@ -240,6 +284,7 @@ pub(super) struct Play {
     images: BTreeMap<&'static str, Vec<u8>>,
     pub(super) input: Value,
     pub(super) timeout: Duration,
+    pub(super) resume: Option<Resume>,
 }
 
 impl Play {
@@ -256,6 +301,7 @@ impl Play {
             images: BTreeMap::new(),
             input: json!({}),
             timeout: Duration::from_secs(300),
+            resume: None,
         }
     }
 
@@ -271,6 +317,11 @@ impl Play {
 
     pub(super) fn input(mut self, input: Value) -> Self {
         self.input = input;
+        self
+    }
+
+    pub(super) fn resume(mut self, resume: Resume) -> Self {
+        self.resume = Some(resume);
         self
     }
 
@@ -290,6 +341,7 @@ impl Play {
             machine: json!({"name": "vm-07"}),
             timeout: self.timeout,
             display: None,
+            resume: self.resume.clone(),
         }
     }
 
