@@ -16,7 +16,10 @@ use super::files::{self, DiskError};
 use crate::{
     ids::{AttemptId, Digest, Epoch, Incarnation, JobId},
     time::Clock,
-    wire::{agent::AttemptResult, step::StepReport},
+    wire::{
+        agent::{AttemptResult, IntentReport},
+        step::StepReport,
+    },
 };
 
 /// Blobs may follow a result for this long; afterwards nobody waits for them.
@@ -24,6 +27,9 @@ const KEEP_FOR: Duration = Duration::from_secs(24 * 3_600);
 
 /// Attempts of earlier times that are told of at a start.
 const MAX_LEFTOVERS: usize = 100;
+
+/// The intent that is open, if one is.
+const INTENT: &str = "intent.json";
 
 /// Which lease a report or blob belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +56,8 @@ pub(in crate::agent) struct Leftover {
     pub(in crate::agent) number: u64,
     pub(in crate::agent) steps: Vec<StepReport>,
     pub(in crate::agent) result: Option<AttemptResult>,
+    /// It was about to do this, and may have.
+    pub(in crate::agent) intent: Option<IntentReport>,
 }
 
 /// How far telling had come.
@@ -93,7 +101,7 @@ impl Spool {
     /// Nothing of this attempt need be told any more, but for its pictures.
     pub(in crate::agent) fn settle(&self, attempt: AttemptId) {
         let dir = self.dir.join(attempt.to_string());
-        for name in ["steps.jsonl", "result.json", "told.json"] {
+        for name in ["steps.jsonl", "result.json", "told.json", INTENT] {
             let _ = fs::remove_file(dir.join(name));
         }
         Self::remove_if_empty(&dir);
@@ -142,10 +150,11 @@ impl Spool {
             let told: Told = read_json(&dir.join("told.json")).unwrap_or_default();
             let steps = read_steps(&dir.join("steps.jsonl")).into_iter().skip(told.steps).collect::<Vec<_>>();
             let result = read_json(&dir.join("result.json"));
-            if steps.is_empty() && result.is_none() {
+            let intent = read_json(&dir.join(INTENT));
+            if steps.is_empty() && result.is_none() && intent.is_none() {
                 self.settle(label.attempt);
             } else if leftovers.len() < MAX_LEFTOVERS {
-                leftovers.push(Leftover { label, number: told.number, steps, result });
+                leftovers.push(Leftover { label, number: told.number, steps, result, intent });
             }
         }
         leftovers
@@ -191,6 +200,17 @@ impl AttemptSpool {
         let written = files::private_file(&path, OpenOptions::new().append(true).create(true))
             .and_then(|mut file| file.write_all(&line));
         written.map_err(|error| DiskError::new(&path, "written", error))
+    }
+
+    /// What the attempt is about to do and must not do twice: durable when this returns.
+    pub(in crate::agent) fn intent(&self, intent: &IntentReport) -> Result<(), DiskError> {
+        let text = serde_json::to_vec(intent).unwrap_or_default();
+        files::write_durably(&self.dir.join(INTENT), &text)
+    }
+
+    /// It did not act, or it is known what came of it.
+    pub(in crate::agent) fn no_intent(&self) {
+        let _ = fs::remove_file(self.dir.join(INTENT));
     }
 
     /// How far telling has come: the number of the last report sent, and the steps the controller has.
@@ -268,7 +288,10 @@ fn is_too_old(modified: SystemTime) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{time::Timestamp, wire::step::StepState};
+    use crate::{
+        time::Timestamp,
+        wire::{job::StepRef, step::StepState},
+    };
 
     fn label(attempt: u128) -> Label {
         Label {
@@ -319,6 +342,19 @@ mod tests {
         assert_eq!(pending.len(), 1, "its picture is still to be sent");
         spool.sent(&pending[0]);
         assert!(folders(&spool.dir).is_empty());
+    }
+
+    #[test]
+    fn an_intent_is_there_after_a_crash_until_it_is_settled() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::open(dir.path(), 1 << 20).unwrap();
+        let attempt = spool.begin(label(1)).unwrap();
+        let step = StepRef { path: "steps/2".to_owned(), id: None, action: "click".to_owned() };
+        let intent = IntentReport { step, key: None, vars: serde_json::json!({"n": 1}), can_settle: true };
+        attempt.intent(&intent).unwrap();
+        assert_eq!(spool.leftovers(Incarnation::from_raw(5))[0].intent, Some(intent));
+        attempt.no_intent();
+        assert!(spool.leftovers(Incarnation::from_raw(5)).is_empty());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    CallFailure, Ended, Order, Session,
+    CallFailure, Ended, IntentAnswer, Order, Session,
     outbox::{Outbox, UnderWay},
     polling::pause,
 };
@@ -12,7 +12,9 @@ use crate::{
     ids::{AttemptId, Epoch, Name},
     time::{Mono, format_duration},
     wire::{
-        agent::{AttemptFailure, AttemptResult, Completion, Held, Offer, Report, ReportAnswer, ReportBody},
+        agent::{
+            AttemptFailure, AttemptResult, Completion, Held, IntentReport, Offer, Report, ReportAnswer, ReportBody,
+        },
         job::Category,
         machine::Readiness,
         step::{ArtifactRef, StepReport},
@@ -25,18 +27,20 @@ const REPEAT_CAP: Duration = Duration::from_secs(4);
 #[derive(Debug)]
 pub(super) struct Lease {
     offer: Offer,
-    phase: Phase,
-    outbox: Outbox,
+    pub(super) phase: Phase,
+    pub(super) outbox: Outbox,
     ttl: Duration,
     /// When the last acknowledged report was first sent.
     renewed_at: Option<Mono>,
-    stop: Option<Stop>,
+    pub(super) stop: Option<Stop>,
+    /// Recorded at the controller and not settled.
+    pub(super) intent: Option<IntentReport>,
     /// Told with the end.
     attached: Vec<ArtifactRef>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     /// Accept (or decline) is not acknowledged: nothing may be touched.
     Offered,
     /// Apps are brought to ready.
@@ -74,6 +78,7 @@ impl Lease {
             ttl,
             renewed_at: None,
             stop: None,
+            intent: None,
             attached: Vec::new(),
         }
     }
@@ -119,6 +124,7 @@ impl Lease {
         let lapsed = self.may_touch_until().is_some_and(|until| now >= until);
         if lapsed {
             self.phase = Phase::Lapsed { begun: self.phase != Phase::Preparing };
+            self.outbox.forget_intents();
         }
         lapsed
     }
@@ -126,6 +132,7 @@ impl Lease {
     /// Whether something runs that must be told to let go.
     pub(super) fn lose(&mut self) -> bool {
         let touches = self.touches();
+        self.outbox.forget_intents();
         self.phase = match self.phase {
             Phase::Preparing | Phase::Prepared | Phase::Executing | Phase::Lapsed { .. } | Phase::Lost => Phase::Lost,
             Phase::Ending { .. } if self.outbox.is_waiting_for_answer() || self.outbox.has_more() => {
@@ -262,6 +269,14 @@ impl Session {
                     self.orders.push_back(Order::Execute);
                 }
             }
+            (ReportBody::Intent(_), _) if answer.revoke => {
+                self.orders.push_back(Order::Intent(IntentAnswer::Stopped(Stop::Cancelled)));
+            }
+            (ReportBody::Intent(intent), _) => {
+                if lease.intent_recorded(intent, lapsed) {
+                    self.orders.push_back(Order::Intent(IntentAnswer::Act));
+                }
+            }
             _ => {}
         }
         if answer.revoke {
@@ -279,6 +294,13 @@ impl Session {
         match refused.body {
             ReportBody::Steps { steps } => {
                 tracing::error!(%attempt, count = steps.len(), detail, "the controller refused step reports; they are left out");
+            }
+            ReportBody::Intent(intent) => {
+                tracing::error!(%attempt, step = intent.step.path, detail, "the controller refused an intent; the step does not act");
+                self.orders.push_back(Order::Intent(IntentAnswer::Refused(detail.to_owned())));
+            }
+            body @ (ReportBody::Settled(_) | ReportBody::Loop(_)) => {
+                tracing::error!(%attempt, ?body, detail, "the controller refused to hear what was done; it is left out");
             }
             ReportBody::Renew => {
                 tracing::error!(%attempt, detail, "the controller refused a renewal");

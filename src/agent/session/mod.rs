@@ -6,6 +6,7 @@
 //! It must not know: sockets, clocks (times come in as [`Mono`]), randomness (jitter comes from a seed), threads, the desktop.
 
 mod backoff;
+mod effects;
 mod lease;
 mod outbox;
 mod polling;
@@ -46,6 +47,8 @@ pub enum Order {
     Prepare(Box<Offer>),
     /// Readiness is acknowledged: run the steps. The answer is [`Session::ended`].
     Execute,
+    /// The answer to [`Session::intend`].
+    Intent(IntentAnswer),
     /// Stop between two actions; still answered by [`Session::ended`].
     Stop(Stop),
     /// Let go at once: close the gate, release keys and buttons, stop. Still answered by [`Session::ended`].
@@ -60,6 +63,17 @@ pub enum Order {
     Screenshot { request: String },
     /// The apps of the pool to watch while idle.
     Watch(Box<PoolApps>),
+}
+
+/// Whether a step may do what must not happen twice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IntentAnswer {
+    /// The intent is recorded. Where nobody waits for this any more, [`Session::not_acted`] is to be told.
+    Act,
+    /// A stop came first, and nothing is recorded.
+    Stopped(Stop),
+    /// The controller will not take it.
+    Refused(String),
 }
 
 /// Why a call was not answered as hoped.

@@ -2,16 +2,21 @@
 
 use std::collections::VecDeque;
 
+use serde_json::Value;
+
 use crate::{
     time::Mono,
     wire::{
-        agent::{Completion, ReportBody},
+        agent::{Completion, LoopReport, ReportBody},
         step::StepReport,
     },
 };
 
 /// Step reports in one report: well within the controller's limit for a body, however much each has to say.
 const MAX_STEPS: usize = 100;
+
+/// Items of a loop in one report.
+const MAX_ITEMS: usize = 100;
 
 /// Step reports that wait, while the controller is away. The oldest starts go first: how a step ended matters more.
 const MAX_WAITING: usize = 20_000;
@@ -22,6 +27,8 @@ pub(super) struct Outbox {
     steps: VecDeque<StepReport>,
     /// Accept, ready: before the steps.
     first: VecDeque<ReportBody>,
+    /// Intents, what became of them, loops: after the steps that led to them, in their own order.
+    effects: VecDeque<ReportBody>,
     /// Decline or complete: after everything else.
     last: Option<ReportBody>,
     under_way: Option<UnderWay>,
@@ -40,11 +47,34 @@ pub(super) struct UnderWay {
 
 impl Outbox {
     pub(super) fn beginning_with(body: ReportBody) -> Self {
-        Self { next_number: 1, steps: VecDeque::new(), first: VecDeque::from([body]), last: None, under_way: None }
+        Self {
+            next_number: 1,
+            steps: VecDeque::new(),
+            first: VecDeque::from([body]),
+            effects: VecDeque::new(),
+            last: None,
+            under_way: None,
+        }
     }
 
     pub(super) fn push_first(&mut self, body: ReportBody) {
         self.first.push_back(body);
+    }
+
+    /// What became of items of one loop right after each other travels together.
+    pub(super) fn push_effect(&mut self, body: ReportBody) {
+        if let (Some(ReportBody::Loop(waiting)), ReportBody::Loop(more)) = (self.effects.back_mut(), &body)
+            && joins(waiting, more)
+        {
+            waiting.items.extend(more.items.iter().cloned());
+            return;
+        }
+        self.effects.push_back(body);
+    }
+
+    /// Nobody waits for these intents any more, and what was not sent yet is meant by nobody.
+    pub(super) fn forget_intents(&mut self) {
+        self.effects.retain(|body| !matches!(body, ReportBody::Intent(_)));
     }
 
     pub(super) fn push_last(&mut self, body: ReportBody) {
@@ -68,7 +98,7 @@ impl Outbox {
     }
 
     pub(super) fn has_more(&self) -> bool {
-        !self.first.is_empty() || !self.steps.is_empty() || self.last.is_some()
+        !self.first.is_empty() || !self.steps.is_empty() || !self.effects.is_empty() || self.last.is_some()
     }
 
     /// What is to be sent now: the one under way again, or the next (then true). `renew`: even if there is nothing to say.
@@ -95,9 +125,14 @@ impl Outbox {
             return Some(body);
         }
         let take = self.steps.len().min(MAX_STEPS);
-        let carried_by_the_end = matches!(self.last, Some(ReportBody::Complete(_))) && self.steps.len() <= MAX_STEPS;
+        let carried_by_the_end = matches!(self.last, Some(ReportBody::Complete(_)))
+            && self.steps.len() <= MAX_STEPS
+            && self.effects.is_empty();
         if take > 0 && !carried_by_the_end {
             return Some(ReportBody::Steps { steps: self.steps.drain(..take).collect() });
+        }
+        if let Some(body) = self.effects.pop_front() {
+            return Some(body);
         }
         match self.last.take() {
             Some(ReportBody::Complete(completion)) => {
@@ -130,5 +165,25 @@ impl Outbox {
         let under_way = self.under_way.take()?;
         self.next_number = under_way.number;
         Some(under_way)
+    }
+}
+
+/// Items that follow one another in one loop, each named once: its state would be lost else.
+fn joins(waiting: &LoopReport, more: &LoopReport) -> bool {
+    let is_named = |key: &str| waiting.items.iter().any(|item| item.key == key);
+    waiting.path == more.path
+        && more.total.is_none()
+        && waiting.items.len() + more.items.len() <= MAX_ITEMS
+        && !more.items.iter().any(|item| is_named(&item.key) || is_large(&item.result))
+        && !waiting.items.iter().any(|item| is_large(&item.result))
+}
+
+/// One that would fill a report by itself.
+fn is_large(result: &Value) -> bool {
+    match result {
+        Value::String(text) => text.len() > 1_000,
+        Value::Array(items) => items.len() > 20 || items.iter().any(is_large),
+        Value::Object(entries) => entries.len() > 20 || entries.values().any(is_large),
+        _ => false,
     }
 }

@@ -1,5 +1,7 @@
 //! The lease table as an agent sees it, in virtual time.
 
+mod effects;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::json;

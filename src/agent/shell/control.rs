@@ -11,7 +11,10 @@ use std::{
 use tokio::sync::oneshot;
 
 use crate::{
-    agent::runner::Stop,
+    agent::{
+        runner::{NoIntent, Stop},
+        session::IntentAnswer,
+    },
     time::{Clock, Mono},
     wire::{
         job::StepRef,
@@ -49,6 +52,16 @@ struct State {
     pictures: Vec<PictureReply>,
     /// The step under way, innermost, and since when.
     doing: Option<(StepRef, Mono)>,
+    intent: Intent,
+}
+
+/// The question whether a step may do what must not happen twice.
+#[derive(Debug, Default)]
+enum Intent {
+    #[default]
+    NotAsked,
+    Asked,
+    Answered(IntentAnswer),
 }
 
 impl Control {
@@ -133,6 +146,47 @@ impl Control {
         }
     }
 
+    /// To be called before the question is passed on.
+    pub(super) fn ask_to_act(&self) {
+        self.state().intent = Intent::Asked;
+    }
+
+    /// Whether whoever asked still waits: else it has not acted and will not.
+    pub(super) fn answer_intent(&self, answer: IntentAnswer) -> bool {
+        let mut state = self.state();
+        let waits = matches!(state.intent, Intent::Asked);
+        if waits {
+            state.intent = Intent::Answered(answer);
+            self.changed.notify_all();
+        }
+        waits
+    }
+
+    /// Until the intent is acknowledged or refused, or the lease is gone. A cancel is in the answer: the controller knows which
+    /// came first.
+    pub(super) fn wait_to_act(&self) -> Result<(), NoIntent> {
+        let mut state = self.state();
+        loop {
+            self.beat();
+            if let Err(Stop::LeaseLost) = self.check(&state) {
+                state.intent = Intent::NotAsked;
+                return Err(NoIntent::Stop(Stop::LeaseLost));
+            }
+            if let Intent::Answered(answer) = std::mem::take(&mut state.intent) {
+                return match answer {
+                    IntentAnswer::Act => Ok(()),
+                    IntentAnswer::Stopped(stop) => Err(NoIntent::Stop(stop)),
+                    IntentAnswer::Refused(reason) => Err(NoIntent::Refused(reason)),
+                };
+            }
+            state.intent = Intent::Asked;
+            state = match self.changed.wait_timeout(state, LOOK_AT_CLOCK) {
+                Ok((state, _)) => state,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+    }
+
     fn check(&self, state: &State) -> Result<(), Stop> {
         let lapsed = state.touch_until.is_some_and(|until| self.clock.now().mono >= until);
         match state.stop {
@@ -161,6 +215,22 @@ mod tests {
         assert_eq!(control.go_on(), Ok(()));
         clock.advance(Duration::from_secs(30));
         assert_eq!(control.go_on(), Err(Stop::LeaseLost));
+    }
+
+    #[test]
+    fn an_intent_waits_for_its_own_answer_and_a_lapsed_lease_withdraws_it() {
+        let clock = ManualClock::starting_at(Timestamp::from_ms(1_000));
+        let control = Control::new(Clock::Manual(clock.clone()));
+        control.touch_until(Mono::from_ms(31_000));
+        control.ask_to_act();
+        control.stop(Stop::Cancelled);
+        assert!(control.answer_intent(IntentAnswer::Act), "the intent came before the cancel");
+        assert_eq!(control.wait_to_act(), Ok(()));
+
+        control.ask_to_act();
+        clock.advance(Duration::from_secs(30));
+        assert_eq!(control.wait_to_act(), Err(NoIntent::Stop(Stop::LeaseLost)));
+        assert!(!control.answer_intent(IntentAnswer::Act), "nobody waits for it any more");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::{
     agent::{
         disk::{AttemptSpool, WorkDir},
         host::Host,
-        runner::{Ending, Observer, Plan, Prepared, Runner, Stop, World, versions},
+        runner::{Ending, NoIntent, Observer, Plan, Prepared, Runner, Stop, World, versions},
         session::Ended,
         tape::Tape,
     },
@@ -24,7 +24,7 @@ use crate::{
     ids::{Digest, Name},
     time::Mono,
     wire::{
-        agent::AttemptResult,
+        agent::{AttemptResult, IntentReport, LoopReport, SettledReport},
         failure::LOG_ARTIFACT,
         machine::Readiness,
         step::{ArtifactRef, StepReport},
@@ -73,6 +73,10 @@ pub(super) enum News {
     Versions(BTreeMap<String, String>),
     Readiness(Name, Readiness),
     Step(StepReport),
+    /// Answered through [`Control::answer_intent`].
+    Intent(Box<IntentReport>),
+    Settled(Box<SettledReport>),
+    Looped(LoopReport),
     Prepared(Result<BTreeMap<Name, Readiness>, (String, Vec<ArtifactRef>)>),
     /// The artifacts are those that no step made.
     Ended(Ended, BTreeMap<Name, Readiness>, Vec<ArtifactRef>),
@@ -269,6 +273,33 @@ impl Observer for Watcher<'_> {
             tracing::warn!(%error, "a step report is not on disk");
         }
         self.news.tell(News::Step(report));
+    }
+
+    fn intent(&mut self, intent: &IntentReport) -> Result<(), NoIntent> {
+        // On this disk before anybody hears of it: an agent that is started after a crash knows what it may have done.
+        self.spool.intent(intent).map_err(|error| NoIntent::Refused(error.to_string()))?;
+        self.control.ask_to_act();
+        self.news.tell(News::Intent(Box::new(intent.clone())));
+        let answer = self.control.wait_to_act();
+        self.tape.line(&match &answer {
+            Ok(()) => format!("{} may act: its intent is recorded", intent.step.path),
+            Err(why) => format!("{} must not act: {why:?}", intent.step.path),
+        });
+        if answer.is_err() {
+            self.spool.no_intent();
+        }
+        answer
+    }
+
+    fn settled(&mut self, settled: SettledReport) {
+        self.spool.no_intent();
+        let done = if settled.done { "done" } else { "not done" };
+        self.tape.line(&format!("{} is {done}", settled.step.path));
+        self.news.tell(News::Settled(Box::new(settled)));
+    }
+
+    fn looped(&mut self, report: LoopReport) {
+        self.news.tell(News::Looped(report));
     }
 
     fn artifact(&mut self, artifact: &ArtifactRef, bytes: Option<Vec<u8>>) {

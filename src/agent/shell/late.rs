@@ -47,13 +47,17 @@ async fn send(link: &SharedLink, report: &Report) {
 }
 
 fn reports(leftover: Leftover) -> Vec<Report> {
-    let Leftover { label, number, mut steps, result } = leftover;
+    let Leftover { label, number, mut steps, result, intent } = leftover;
     let result = result.unwrap_or_else(|| {
-        let message = "the agent was restarted while the attempt ran".to_owned();
+        let mut message = "the agent was restarted while the attempt ran".to_owned();
+        let step = intent.map(|intent| intent.step);
+        if let Some(step) = &step {
+            message = format!("{message}, in {} at {}: whether that happened is not known", step.action, step.path);
+        }
         AttemptResult::Failed(AttemptFailure {
             category: Category::Agent,
             message,
-            step: None,
+            step,
             artifacts: Vec::new(),
             context: None,
         })

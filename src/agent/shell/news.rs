@@ -28,6 +28,9 @@ impl Shell {
                 self.set_readiness(all);
             }
             News::Step(report) => self.session.steps(vec![report]),
+            News::Intent(intent) => self.session.intend(*intent),
+            News::Settled(settled) => self.session.settled(*settled),
+            News::Looped(report) => self.session.looped(report),
             News::Prepared(prepared) => {
                 self.set_working(prepared.is_ok());
                 let prepared = prepared.map(|readiness| self.with_history(readiness));

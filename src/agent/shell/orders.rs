@@ -9,7 +9,7 @@ use crate::{
     agent::{
         disk::Label,
         runner::Stop,
-        session::{Ended, Order},
+        session::{Ended, IntentAnswer, Order},
         tape::Tape,
     },
     wire::agent::{Offer, PoolApps},
@@ -34,6 +34,7 @@ impl Shell {
                         running.control.go();
                     }
                 }
+                Order::Intent(answer) => self.answer_intent(answer),
                 Order::Stop(stop) => self.stop_running(stop),
                 Order::Fence => {
                     tracing::warn!("the lease is gone: the desktop is let go");
@@ -51,6 +52,14 @@ impl Shell {
             }
         }
         self.share_lease();
+    }
+
+    fn answer_intent(&mut self, answer: IntentAnswer) {
+        let acts = answer == IntentAnswer::Act;
+        let waits = self.running.as_ref().is_some_and(|running| running.control.answer_intent(answer));
+        if acts && !waits {
+            self.session.not_acted();
+        }
     }
 
     pub(super) fn stop_running(&mut self, stop: Stop) {
