@@ -273,9 +273,8 @@ impl Session {
                 self.orders.push_back(Order::Intent(IntentAnswer::Stopped(Stop::Cancelled)));
             }
             (ReportBody::Intent(intent), _) => {
-                if lease.intent_recorded(intent, lapsed) {
-                    self.orders.push_back(Order::Intent(IntentAnswer::Act));
-                }
+                let acts = lease.intent_recorded(intent, lapsed);
+                self.orders.extend(acts.then_some(Order::Intent(IntentAnswer::Act)));
             }
             _ => {}
         }

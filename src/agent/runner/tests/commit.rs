@@ -95,13 +95,12 @@ fn without_the_acknowledgement_nothing_is_touched() {
         let mut stage = desk_that_saves_after(100);
         let record = Record { answers: [Err(answer)].into(), ..Record::default() };
         let (ending, record) = saving().run_watched(&mut stage, record);
-        match stopped {
-            Some(stop) => assert_eq!(ending, Ending::Stopped(stop)),
-            None => {
-                let failure = failure_of(ending);
-                assert_eq!(failure.category, Category::Agent);
-                assert!(failure.message.ends_with("could not be recorded: the disk is full"), "{}", failure.message);
-            }
+        if let Some(stop) = stopped {
+            assert_eq!(ending, Ending::Stopped(stop));
+        } else {
+            let failure = failure_of(ending);
+            assert_eq!(failure.category, Category::Agent);
+            assert!(failure.message.ends_with("could not be recorded: the disk is full"), "{}", failure.message);
         }
         assert_eq!(record.effects, ["intent steps/1"]);
         assert!(stage.screen.inputs().is_empty(), "{:?}", stage.screen.inputs());

@@ -64,9 +64,9 @@ fn state(items: &[(&str, LoopItemState)]) -> Vec<LoopState> {
     vec![LoopState { path: "steps/1".to_owned(), total: Some(3), items: items.collect() }]
 }
 
-fn in_confirm(key: &str) -> Option<OpenIntent> {
+fn in_confirm(key: &str) -> OpenIntent {
     let step = StepRef { path: "steps/1/steps/1".to_owned(), id: Some("confirm".to_owned()), action: "key".to_owned() };
-    Some(OpenIntent { step, key: Some(LoopKey { path: "steps/1".to_owned(), key: key.to_owned() }), age_ms: 0 })
+    OpenIntent { step, key: Some(LoopKey { path: "steps/1".to_owned(), key: key.to_owned() }), age_ms: 0 }
 }
 
 /// As the journal was written at the intent of this row.
@@ -106,7 +106,7 @@ fn what_is_done_is_skipped_and_what_was_committing_is_settled_first() {
     let resume = |settle| Resume {
         vars: journal("b", "Bob"),
         after: None,
-        settle,
+        settle: Some(settle),
         settle_only: false,
         loops: state(&[("a", LoopItemState::Done), ("b", LoopItemState::Committing)]),
     };

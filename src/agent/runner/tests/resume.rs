@@ -156,12 +156,12 @@ fn an_attempt_goes_on_after_the_last_commit_known_done() {
 #[test]
 fn a_later_commit_not_done_is_done_after_the_earlier_one() {
     let play = Play::workflow(
-        r#"
+        r"
 steps:
   - { key: a, commit: true, verify: { window: A } }
   - key: b
   - { id: c, key: c, commit: true, settle: { done: { file: /tmp/c } } }
-"#,
+",
     );
     let step = StepRef { path: "steps/2".to_owned(), id: None, action: "key".to_owned() };
     let settle = Some(OpenIntent { step, key: None, age_ms: 0 });
@@ -180,12 +180,9 @@ fn variables_come_back_as_they_were() {
 vars: { list: "{{ [1] }}" }
 steps:
   - { key: a, commit: true, verify: { window: A } }
-  - set: { list: "vars.list + [9]" }
+  - set: { list: "vars.list + [9]", number: "7" }
 output: { list: "{{ vars.list }}", number: "{{ vars.number }}" }
-"#
-        .replace("output", "  - { assert: \"vars.number is defined or true\" }\noutput")
-        .replace("- set: { list:", "- set: { number: \"7\", list:")
-        .as_str(),
+"#,
     );
     let resume = Resume { vars: json!({"list": [1, "two", null]}), after: Some("steps/0".to_owned()), ..nothing() };
     let output: Value = output_of(play.resume(resume).run(&mut Stage::new()).0);
