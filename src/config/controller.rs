@@ -94,6 +94,17 @@ pub struct RetentionSettings {
     /// From when the job settled.
     pub idempotency: Duration,
     pub events: u64,
+    pub events_age: Duration,
+    /// From when the job ended.
+    pub jobs_age: Duration,
+    pub jobs: u64,
+    pub artifacts_age: Duration,
+    /// Of all blobs together.
+    pub artifacts_bytes: u64,
+    /// What a blob may wait for the row that names it.
+    pub blob_grace: Duration,
+    /// Between two passes.
+    pub interval: Duration,
 }
 
 /// Free space on the file system of the data directory.
@@ -226,6 +237,13 @@ impl RetentionSettings {
         Self {
             idempotency: reader.take("retention.idempotency", duration_between(MINUTE_MS, 30 * DAY_MS)),
             events: reader.take("retention.events", count_between(1_000, 100_000_000)),
+            events_age: reader.take("retention.events_age", duration_between(HOUR_MS, 3_650 * DAY_MS)),
+            jobs_age: reader.take("retention.jobs_age", duration_between(HOUR_MS, 3_650 * DAY_MS)),
+            jobs: reader.take("retention.jobs", count_between(1_000, 100_000_000)),
+            artifacts_age: reader.take("retention.artifacts_age", duration_between(HOUR_MS, 3_650 * DAY_MS)),
+            artifacts_bytes: reader.take("retention.artifacts_bytes", bytes_between("1MiB", "1024TiB")),
+            blob_grace: reader.take("retention.blob_grace", duration_between(HOUR_MS, 30 * DAY_MS)),
+            interval: reader.take("retention.interval", duration_between(SECOND_MS, DAY_MS)),
         }
     }
 }

@@ -17,7 +17,7 @@ use std::{
 use super::{
     error::ExecuteError,
     gate,
-    handle::{Look, Message, Respond, Shared},
+    handle::{Look, Message, PruneRespond, Respond, Shared},
     outbox::may_be_due,
     published::Published,
     space::{Room, Space},
@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     fleet::{Command, Event, Fact, Fleet, Found, Need, Reply, Settings, Wakes, needs},
-    store::{NewEvent, Reader, Store, StoreError, Transaction},
+    store::{NewEvent, Prune, Reader, Store, StoreError, Transaction},
     time::{Clock, Mono, Now, Stopwatch},
 };
 
@@ -70,6 +70,7 @@ struct Batch {
     answers: Vec<(Respond, Result<Reply, ExecuteError>)>,
     looks: Vec<Look>,
     frames: Vec<(crate::ids::MachineId, crate::store::Frame)>,
+    prunes: Vec<(Box<Prune>, PruneRespond)>,
     stop: bool,
 }
 
@@ -131,13 +132,30 @@ impl Engine {
     /// Decides, commits, answers. Says whether it is time to stop.
     fn batch(&mut self, messages: Vec<Message>) -> Result<bool, Ended> {
         let now = self.clock.now();
-        let batch = match self.decide(now, messages) {
+        let mut batch = match self.decide(now, messages) {
             Ok(batch) => batch,
             Err(error) => return Err(self.end(&error)),
         };
-        let stop = batch.stop;
+        let (stop, prunes) = (batch.stop, std::mem::take(&mut batch.prunes));
         self.shared.counters.batches.fetch_add(1, Relaxed);
-        self.finish(now, batch).map(|()| stop)
+        self.finish(now, batch)?;
+        for (prune, respond) in prunes {
+            self.prune(&prune, respond)?;
+        }
+        Ok(stop)
+    }
+
+    /// A transaction of its own, once those who wait have their answers.
+    fn prune(&mut self, prune: &Prune, respond: PruneRespond) -> Result<(), Ended> {
+        match self.store.prune(prune) {
+            Ok(pruned) => respond(Ok(pruned)),
+            Err(StoreError::Full) => {
+                self.storage_full(Vec::new(), Vec::new())?;
+                respond(Err(ExecuteError::StorageFull));
+            }
+            Err(error) => return Err(self.end(&error)),
+        }
+        Ok(())
     }
 
     fn decide(&mut self, now: Now, messages: Vec<Message>) -> Result<Batch, StoreError> {
@@ -161,6 +179,8 @@ impl Engine {
                     }
                     batch.answers.push((respond, Ok(Reply::Done)));
                 }
+                Message::Prune(_, respond) if room == Room::Full => respond(Err(ExecuteError::StorageFull)),
+                Message::Prune(prune, respond) => batch.prunes.push((prune, respond)),
                 Message::Stop => batch.stop = true,
             }
         }
@@ -203,7 +223,7 @@ impl Engine {
     }
 
     fn finish(&mut self, now: Now, batch: Batch) -> Result<(), Ended> {
-        let Batch { events, answers, looks, frames, stop: _ } = batch;
+        let Batch { events, answers, looks, frames, prunes: _, stop: _ } = batch;
         let durable = events.iter().filter(|event| event.is_durable());
         let events_logged =
             durable.map(|event| NewEvent { subject: subject(&self.fleet, event), event: event.clone() }).collect();

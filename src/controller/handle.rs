@@ -16,6 +16,7 @@ use tokio::sync::{oneshot, watch};
 use super::{
     error::{ExecuteError, ReadError, Unreachable},
     frames::Frames,
+    keeper::KeptCounters,
     published::{MachineIdentity, Published},
     space::{Room, SpaceState, Storage},
     stats::{Counters, EngineStats},
@@ -25,7 +26,7 @@ use super::{
 use crate::{
     fleet::{Command, Fleet, Reply, Token},
     ids::{Digest, Epoch, MachineId},
-    store::{Blob, BlobError, Blobs, Frame, Reader},
+    store::{Blob, BlobError, Blobs, Frame, Prune, Pruned, Reader},
     time::{Clock, Now},
 };
 
@@ -34,11 +35,16 @@ pub(super) type Look = Box<dyn FnOnce(&Fleet, Now) + Send>;
 /// As `Look`, with what became of a command.
 pub(super) type Respond = Box<dyn FnOnce(Result<Reply, ExecuteError>, &Fleet, Now) + Send>;
 
+/// What became of a transaction of retention.
+pub(super) type PruneRespond = Box<dyn FnOnce(Result<Pruned, ExecuteError>) + Send>;
+
 pub(super) enum Message {
     Execute(Box<Command>, Respond),
     Look(Look),
     /// A picture of a machine, whose blob is stored.
     Frame(MachineId, Frame, Respond),
+    /// Remove what is past its time.
+    Prune(Box<Prune>, PruneRespond),
     /// Finish what is queued, then end.
     Stop,
 }
@@ -64,6 +70,9 @@ pub(super) struct Shared {
     pub queue_capacity: usize,
     /// The disk as the engine saw it last.
     pub space: Arc<SpaceState>,
+    pub kept: KeptCounters,
+    /// Held shared by who needs blobs to stay that no row may name any more, alone by who collects them.
+    pub collecting: RwLock<()>,
 }
 
 /// The controller as seen from outside. Cheap to clone.
@@ -233,7 +242,7 @@ impl Handle {
         Ok(self.blocking(move || read(&reader)).await?)
     }
 
-    async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+    pub(super) async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         match self.blocking {
             Blocking::Elsewhere => off_the_runtime(work).await,
             Blocking::Here => work(),

@@ -10,6 +10,7 @@ mod error;
 mod frames;
 mod gate;
 mod handle;
+mod keeper;
 mod outbox;
 mod poll;
 mod pool_apps;
@@ -22,6 +23,7 @@ mod stepper;
 mod subject;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 mod upload;
 mod waiters;
 mod waits;
@@ -42,6 +44,7 @@ use tokio::sync::watch;
 pub use error::{ExecuteError, ReadError, StartError};
 pub use frames::FrameRequest;
 pub use handle::Handle;
+pub use keeper::{Kept, RetentionSettings};
 pub use outbox::DueLimits;
 pub use poll::{PollRequest, Polled};
 pub use pool_apps::PoolApps;
@@ -63,6 +66,7 @@ use crate::{
 };
 use engine::{Engine, Fatal, Pause};
 use handle::{Blocking, Message, Shared};
+use keeper::{Keeper, KeptCounters};
 use published::Published;
 use space::Space;
 use stats::Counters;
@@ -81,6 +85,8 @@ pub struct Settings {
     pub keep_events: u64,
     /// When the disk counts as low and as full. No marks unless set.
     pub space: SpaceSettings,
+    /// How long things are kept.
+    pub retention: RetentionSettings,
 }
 
 /// What lies under the store: another one is given where faults are injected.
@@ -104,6 +110,7 @@ impl Default for Settings {
             blob_bytes: 256 << 20,
             keep_events: 1_000_000,
             space: SpaceSettings::default(),
+            retention: RetentionSettings::default(),
         }
     }
 }
@@ -113,6 +120,7 @@ pub struct Controller {
     commands: SyncSender<Message>,
     closing: Handle,
     thread: JoinHandle<()>,
+    keeper: keeper::Running,
 }
 
 /// Opens the data directory and starts the engine. Blocks on the disk; after a kill, for the repair of the database too.
@@ -139,10 +147,12 @@ fn start_with(
 ) -> Result<(Controller, Handle), StartError> {
     let Disk { opener, free } = disk;
     let surroundings = Surroundings { clock, opener, free, fatal, pause: Box::new(std::thread::sleep) };
+    let (retention, keep_events) = (settings.retention, settings.keep_events);
     let (engine, handle) = open(dir, settings, surroundings, Blocking::Elsewhere)?;
     let thread =
         std::thread::Builder::new().name("engine".to_owned()).spawn(move || run(engine)).map_err(StartError::Thread)?;
-    Ok((Controller { commands: handle.commands.clone(), closing: handle.clone(), thread }, handle))
+    let keeper = Keeper::start(Keeper::new(handle.clone(), retention, keep_events)).map_err(StartError::Thread)?;
+    Ok((Controller { commands: handle.commands.clone(), closing: handle.clone(), thread, keeper }, handle))
 }
 
 /// What an engine reaches outside of itself.
@@ -180,6 +190,8 @@ fn open(
         queue_depth: AtomicUsize::new(0),
         queue_capacity: settings.command_queue,
         space: space.state(),
+        kept: KeptCounters::default(),
+        collecting: RwLock::default(),
     });
     let handle = Handle {
         commands,
@@ -223,6 +235,7 @@ impl Controller {
     /// Answers what waits, does what is queued, commits it and ends the engine. Leases and jobs at the machines go on.
     pub fn stop(self) {
         self.closing.shutdown();
+        self.keeper.stop();
         // It fails only where the engine has ended already.
         let _ = self.commands.send(Message::Stop);
         // A panic of the engine has ended the process before.

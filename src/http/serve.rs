@@ -200,6 +200,15 @@ fn engine_settings(settings: &ControllerSettings) -> controller::Settings {
         command_queue: limits.command_queue,
         blob_bytes: limits.blob_bytes,
         keep_events: retention.events,
+        retention: controller::RetentionSettings {
+            interval: retention.interval,
+            events_age: retention.events_age,
+            jobs_age: retention.jobs_age,
+            jobs: retention.jobs,
+            artifacts_age: retention.artifacts_age,
+            artifacts_bytes: retention.artifacts_bytes,
+            blob_grace: retention.blob_grace,
+        },
         space: controller::SpaceSettings {
             low_bytes: disk.low_bytes,
             floor_bytes: disk.floor_bytes,

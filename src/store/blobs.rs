@@ -7,14 +7,14 @@ use std::{
     fs::{self, File},
     io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
 use sha2::{Digest as _, Sha256};
 
 use crate::ids::Digest;
 
-const TEMP_DIR: &str = "tmp";
+pub(super) const TEMP_DIR: &str = "tmp";
 
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
@@ -29,7 +29,7 @@ pub enum BlobError {
 }
 
 impl BlobError {
-    fn at(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+    pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         move |source| match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::StorageFull,
             _ => Self::Io { path: path.to_owned(), source },
@@ -49,6 +49,8 @@ pub struct Blob {
 pub struct Blobs {
     root: Arc<Path>,
     max_bytes: u64,
+    /// Held shared by who stores a blob or is about to name one, alone by who takes one away.
+    taking: Arc<RwLock<()>>,
 }
 
 impl Blobs {
@@ -65,7 +67,7 @@ impl Blobs {
             fs::create_dir_all(&folder).map_err(BlobError::at(&folder))?;
         }
         sync_dir(root)?;
-        Ok(Self { root: root.into(), max_bytes })
+        Ok(Self { root: root.into(), max_bytes, taking: Arc::default() })
     }
 
     /// The most one blob may hold.
@@ -118,7 +120,21 @@ impl Blobs {
         }
     }
 
-    fn path(&self, digest: &Digest) -> PathBuf {
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// While it is held no blob is taken away.
+    pub(super) fn storing(&self) -> RwLockReadGuard<'_, ()> {
+        self.taking.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// While it is held none is stored, and none asked for by who is about to name it.
+    pub(super) fn taking(&self) -> RwLockWriteGuard<'_, ()> {
+        self.taking.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn path(&self, digest: &Digest) -> PathBuf {
         let name = digest.to_string();
         let (folder, file) = name.split_at(2);
         self.root.join(folder).join(file)
@@ -155,6 +171,7 @@ impl BlobWriter {
         }
         let path = self.blobs.path(&digest);
         self.file.as_file().sync_all().map_err(BlobError::at(&path))?;
+        let _nothing_is_taken = self.blobs.storing();
         self.file.persist(&path).map_err(|error| BlobError::at(&path)(error.error))?;
         sync_dir(path.parent().unwrap_or(&self.blobs.root))?;
         Ok(Blob { digest, bytes: self.bytes })

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{
     error::StoreError,
-    events::{EventTables, NewEvent},
+    events::{Bounds, EventTables, NewEvent},
     history::Frame,
     job_index::{self, Index},
     load::idempotency_key,
@@ -15,6 +15,7 @@ use super::{
 use crate::{
     fleet::{ArtifactRow, Batch, DocumentHead, DocumentVersion, Job, StepRow, Write},
     ids::MachineId,
+    time::Timestamp,
 };
 
 /// The row of the fleet's counters in the table of single values.
@@ -92,7 +93,8 @@ pub(super) fn write(transaction: &WriteTransaction, batch: &Transaction, numbers
         events.append(seq, event)?;
     }
     // Twice what came, so that a log that was made shorter by its setting gets there.
-    events.trim(keep_from, 2 * batch.events.len())?;
+    let bounds = Bounds { keep_from, before: Timestamp::default(), newest: next_seq - 1 };
+    events.trim(bounds, 2 * batch.events.len())?;
     outbox.trim(messages_trimmed, keep_from, batch.events.len())
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase as _, WriteTransaction};
 
-use super::{error::StoreError, migrations};
+use super::{compaction, error::StoreError, migrations};
 
 const DATABASE_FILE: &str = "deskfleet.redb";
 const LOCK_FILE: &str = "controller.lock";
@@ -89,7 +89,11 @@ impl Shared {
     pub(super) fn open(dir: &Path, opener: Opener) -> Result<Self, StoreError> {
         let path: PathBuf = dir.join(DATABASE_FILE);
         let shared = Self { open: Arc::default(), path: path.into(), opener: Arc::new(opener) };
-        shared.reopen()?;
+        let mut database = (shared.opener)(&shared.path)?;
+        migrations::migrate(&database)?;
+        // Now, as nobody reads yet.
+        compaction::compact_where_asked(&mut database)?;
+        *shared.open.write().unwrap_or_else(PoisonError::into_inner) = Some(database);
         Ok(shared)
     }
 
@@ -120,6 +124,12 @@ impl Shared {
             transaction.set_durability(redb::Durability::Immediate)?;
             Ok(transaction)
         })
+    }
+
+    /// Length of the file.
+    pub(super) fn file_bytes(&self) -> Result<u64, StoreError> {
+        let read = |source| StoreError::DataDir { path: self.path.to_path_buf(), source };
+        Ok(fs::metadata(&self.path).map_err(read)?.len())
     }
 
     fn with<T>(&self, use_it: impl FnOnce(&Database) -> Result<T, StoreError>) -> Result<T, StoreError> {

@@ -57,4 +57,4 @@ macro_rules! from_redb {
     )*};
 }
 
-from_redb!(CommitError, DatabaseError, SetDurabilityError, StorageError, TableError, TransactionError);
+from_redb!(CommitError, CompactionError, DatabaseError, SetDurabilityError, StorageError, TableError, TransactionError);

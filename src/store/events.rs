@@ -47,6 +47,7 @@ pub(super) struct Record<'a> {
 #[derive(Deserialize)]
 struct About {
     about: Subjects,
+    at: Timestamp,
 }
 
 /// All that is given must fit.
@@ -78,7 +79,7 @@ impl EventFilter {
 }
 
 /// By which texts an event is found.
-fn index_keys(about: &Subjects) -> Vec<String> {
+pub(super) fn index_keys(about: &Subjects) -> Vec<String> {
     let mut keys = Vec::new();
     keys.extend(about.job.map(|id| id.to_string()));
     keys.extend(about.batch.map(|id| id.to_string()));
@@ -105,26 +106,52 @@ impl EventTables<'_> {
         Ok(())
     }
 
-    /// Gives up the oldest ones before `keep_from`, at most `at_most` of them, so that no commit has to pay for many.
-    pub(super) fn trim(&mut self, keep_from: u64, at_most: usize) -> Result<(), StoreError> {
-        for _ in 0..at_most {
-            let Some((seq, about)) = self.oldest()?.filter(|(seq, _)| *seq < keep_from) else { return Ok(()) };
+    /// Gives up the oldest ones, by number or by age, at most `at_most` of them, so that no commit has to pay for many. Answers
+    /// how many went.
+    pub(super) fn trim(&mut self, bounds: Bounds, at_most: usize) -> Result<usize, StoreError> {
+        for trimmed in 0..at_most {
+            let oldest = self.oldest()?.filter(|(seq, about)| bounds.is_beyond(*seq, about.at));
+            let Some((seq, about)) = oldest else { return Ok(trimmed) };
             self.events.remove(seq)?;
-            for key in index_keys(&about) {
+            for key in index_keys(&about.about) {
                 self.subjects.remove((key.as_str(), seq))?;
             }
         }
-        Ok(())
+        Ok(at_most)
     }
 
-    fn oldest(&self) -> Result<Option<(u64, Subjects)>, StoreError> {
+    fn oldest(&self) -> Result<Option<(u64, About)>, StoreError> {
         let Some((seq, row)) = self.events.first()? else { return Ok(None) };
-        let about: About = record::decode("an event", row.value())?;
-        Ok(Some((seq.value(), about.about)))
+        Ok(Some((seq.value(), record::decode("an event", row.value())?)))
+    }
+}
+
+/// Which events go.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Older numbers go.
+    pub(super) keep_from: u64,
+    /// What is older goes too.
+    pub(super) before: Timestamp,
+    /// The newest one stays in any case: numbering goes on from it.
+    pub(super) newest: u64,
+}
+
+impl Bounds {
+    fn is_beyond(&self, seq: u64, at: Timestamp) -> bool {
+        seq < self.newest && (seq < self.keep_from || at < self.before)
     }
 }
 
 impl Reader {
+    /// Whether there is an event that should go.
+    pub(super) fn has_events_beyond_bounds(&self, bounds: Bounds) -> Result<bool, StoreError> {
+        let events = self.shared.begin_read()?.open_table(tables::EVENTS)?;
+        let Some((seq, row)) = events.first()? else { return Ok(false) };
+        let about: About = record::decode("an event", row.value())?;
+        Ok(bounds.is_beyond(seq.value(), about.at))
+    }
+
     /// Events after that number, at most `limit` of them.
     pub fn events(&self, after: u64, filter: &EventFilter, limit: usize) -> Result<EventPage, StoreError> {
         let transaction = self.shared.begin_read()?;

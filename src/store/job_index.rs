@@ -4,7 +4,7 @@
 //! and they cut the list down; state also says which jobs to load at start. Pool, team, labels, category and times are compared
 //! while reading (ids are in the order of time, so times bound the range).
 
-use redb::{ReadOnlyTable, Table};
+use redb::{ReadOnlyTable, ReadableTable as _, Table};
 
 use super::{error::StoreError, tables::JOB_INDEX};
 use crate::fleet::{Job, StateName};
@@ -44,6 +44,20 @@ pub(super) fn update(index: &mut Index<'_>, before: Option<&Job>, job: &Job) -> 
         index.insert((*field as u8, value.as_str(), job.id.raw()), ())?;
     }
     Ok(())
+}
+
+/// Takes a job out whose row goes.
+pub(super) fn remove(index: &mut Index<'_>, job: &Job) -> Result<(), StoreError> {
+    for (field, value) in entries(job) {
+        index.remove((field as u8, value.as_str(), job.id.raw()))?;
+    }
+    Ok(())
+}
+
+/// Whether no job has this entry.
+pub(super) fn is_free(index: &Index<'_>, (field, value): (Field, &str)) -> Result<bool, StoreError> {
+    let field = field as u8;
+    Ok(index.range((field, value, 0)..=(field, value, u128::MAX))?.next().is_none())
 }
 
 /// Job ids in the order asked for, each with the error of reading it where there was one.

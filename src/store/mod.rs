@@ -7,6 +7,7 @@
 
 mod blobs;
 mod commit;
+mod compaction;
 mod database;
 mod error;
 mod events;
@@ -20,7 +21,9 @@ mod migrations;
 mod outbox;
 mod page;
 mod record;
+mod retention;
 mod space;
+mod sweep;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -31,6 +34,7 @@ use redb::ReadableTable as _;
 
 pub use blobs::{Blob, BlobError, BlobWriter, Blobs};
 pub use commit::Transaction;
+pub use compaction::FileUse;
 pub use database::{Opener, open_file};
 pub use error::StoreError;
 pub use events::{EventFilter, EventPage, LoggedEvent, NewEvent};
@@ -38,7 +42,9 @@ pub use history::Frame;
 pub use jobs::JobFilter;
 pub use outbox::{Delivery, Message};
 pub use page::{Order, Page, PageRequest};
+pub use retention::{ArtifactKey, EventLimit, JobKey, Prune, Pruned};
 pub use space::{Ballast, FreeBytes, free_bytes_at};
+pub use sweep::StoredBlob;
 
 use crate::fleet::Rows;
 use database::{DirLock, Shared};

@@ -1,5 +1,7 @@
 //! The store as a whole: what was committed is there after reopening, lists find what they should, the log has no gaps.
 
+mod retention;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;

@@ -103,6 +103,8 @@ async fn images(handle: &Handle, document: &Document) -> ApiResult<Vec<Fault>> {
     for (file, digest) in document.digests() {
         let pointer = format!("/images/{}", file.as_str().replace('~', "~0").replace('/', "~1"));
         let Ok(digest) = digest.as_str().parse::<Digest>() else { continue };
+        // Also one that nothing names any more must stay until the document does.
+        handle.claim_blob(digest).await?;
         let Some((blob, _)) = handle.open_blob(digest).await? else {
             faults.push(fault(pointer, format!("{file} is not stored yet: upload it as PUT /v1/blobs/{digest}")));
             continue;

@@ -9,7 +9,7 @@ use axum::{
 };
 
 use crate::{
-    controller::{EngineStats, LATENCY_BOUNDS_US, Room, Storage},
+    controller::{EngineStats, Kept, LATENCY_BOUNDS_US, Room, Storage},
     fleet::{OutboxCounts, Summary},
     http::{app::App, problem::ApiResult},
     time::duration_ms,
@@ -25,6 +25,7 @@ pub(crate) async fn show(State(app): State<App>) -> ApiResult<Response> {
     outbox(&mut text, app.handle().outbox_counts().await?);
     engine(&mut text, &app.handle().stats());
     storage(&mut text, app.handle().storage());
+    kept(&mut text, app.handle().kept());
     text.metric("deskfleet_http_requests_total", "counter", "Requests answered, by method, route and status.");
     for ((method, route, status), count) in app.counters().read() {
         let labels = [("method", method.as_str()), ("route", route.as_str()), ("status", &status.to_string())];
@@ -82,6 +83,33 @@ fn outbox(text: &mut Text, counts: OutboxCounts) {
         text.metric(name, "counter", help);
         text.sample(name, &[], value);
     }
+}
+
+fn kept(text: &mut Text, kept: Kept) {
+    let name = "deskfleet_retention_removed_total";
+    text.metric(name, "counter", "What was past its time and is gone, by kind.");
+    let pruned = kept.pruned;
+    let kinds = [
+        ("job", pruned.jobs),
+        ("batch", pruned.batches),
+        ("artifact", pruned.artifacts),
+        ("key", pruned.keys),
+        ("event", pruned.events),
+        ("blob", kept.blobs),
+    ];
+    for (kind, count) in kinds {
+        text.sample(name, &[("kind", kind)], count);
+    }
+    let counters = [
+        ("deskfleet_retention_blob_bytes_total", "Content removed, in bytes.", kept.blob_bytes),
+        ("deskfleet_retention_failures_total", "Rounds of removing that ended early.", kept.failures),
+    ];
+    for (name, help, value) in counters {
+        text.metric(name, "counter", help);
+        text.sample(name, &[], value);
+    }
+    text.metric("deskfleet_blob_bytes", "gauge", "All content together, as of the last round of removing.");
+    text.sample("deskfleet_blob_bytes", &[], kept.stored_bytes);
 }
 
 fn engine(text: &mut Text, stats: &EngineStats) {

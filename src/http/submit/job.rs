@@ -123,7 +123,7 @@ async fn missing_files(app: &App, requests: &[wire::job::JobRequest]) -> ApiResu
     let digests: BTreeSet<Digest> = requests.iter().flat_map(|request| request.files.values().copied()).collect();
     let mut missing = BTreeSet::new();
     for digest in digests {
-        if app.handle().blob_size(digest).await?.is_none() {
+        if app.handle().claim_blob(digest).await?.is_none() {
             missing.insert(digest);
         }
     }
