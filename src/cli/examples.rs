@@ -15,6 +15,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("job cancel", "job_…"),
     ("job logs", "job_… --attempt 2"),
     ("job explain", "job_…"),
+    ("job release", "job_…"),
     ("job retry", "job_…"),
     ("job show", "job_… -o json"),
     ("job watch", "job_… --timeout 10m"),

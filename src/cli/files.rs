@@ -30,10 +30,19 @@ pub(crate) fn read_up_to(path: &Path, most_bytes: u64) -> anyhow::Result<Vec<u8>
     Ok(bytes)
 }
 
+/// As `save`, into a file that only its owner can read.
+pub(crate) async fn save_private(response: reqwest::Response, target: &Path) -> anyhow::Result<u64> {
+    save_as(response, target, true).await
+}
+
 /// Streams an answer into a file: first beside it, so that no half of it is ever taken for the whole. Gives its size.
 pub(crate) async fn save(response: reqwest::Response, target: &Path) -> anyhow::Result<u64> {
+    save_as(response, target, false).await
+}
+
+async fn save_as(response: reqwest::Response, target: &Path, private: bool) -> anyhow::Result<u64> {
     let partial = PathBuf::from(format!("{}.part", target.display()));
-    let written = write(response, &partial).await;
+    let written = write(response, &partial, private).await;
     if written.is_err() {
         let _ = std::fs::remove_file(&partial);
     }
@@ -42,8 +51,14 @@ pub(crate) async fn save(response: reqwest::Response, target: &Path) -> anyhow::
     Ok(bytes)
 }
 
-async fn write(response: reqwest::Response, target: &Path) -> anyhow::Result<u64> {
-    let mut file = tokio::fs::File::create(target).await?;
+async fn write(response: reqwest::Response, target: &Path, private: bool) -> anyhow::Result<u64> {
+    let mut options = tokio::fs::File::options();
+    options.create(true).truncate(true).write(true);
+    #[cfg(unix)]
+    options.mode(if private { 0o600 } else { 0o666 });
+    #[cfg(not(unix))]
+    let _ = private;
+    let mut file = options.open(target).await?;
     let mut body = response.bytes_stream();
     let mut written = 0;
     while let Some(bytes) = body.next().await {
@@ -52,6 +67,7 @@ async fn write(response: reqwest::Response, target: &Path) -> anyhow::Result<u64
         written += bytes.len() as u64;
     }
     file.flush().await?;
+    file.sync_all().await?;
     Ok(written)
 }
 

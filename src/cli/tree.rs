@@ -7,8 +7,8 @@ use clap_complete::Shell;
 
 use super::{
     commands::{
-        agent, apply, artifact, batch, channel, config_check, controller, documents, event, fleet, job, join_token,
-        lint, machine, token, try_out,
+        agent, apply, artifact, backup, batch, channel, check, config_check, controller, documents, event, fleet, job,
+        join_token, lint, machine, restore, token, try_out,
     },
     examples,
     exit::{self, Exit, usage},
@@ -84,6 +84,12 @@ enum Command {
     Token(token::TokenArgs),
     /// What lets machines join
     JoinToken(join_token::JoinTokenArgs),
+    /// Everything of the controller in one file, made while it runs
+    Backup(backup::BackupArgs),
+    /// A data directory made from a backup
+    Restore(restore::RestoreArgs),
+    /// Look at all that is stored, and name every fault
+    Check(check::CheckArgs),
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -183,6 +189,9 @@ impl Command {
             Self::Artifact(args) => wait(artifact::run(args)).map(done),
             Self::Token(args) => wait(token::run(args)).map(done),
             Self::JoinToken(args) => wait(join_token::run(args)).map(done),
+            Self::Backup(args) => wait(backup::run(args)).map(done),
+            Self::Restore(args) => restore::run(&args).map(done),
+            Self::Check(args) => wait(check::run(args)),
         }
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! What it must not know: HTTP, the JSON of the contract, TLS, agents. It speaks in the words of `fleet`.
 
+mod backup;
 mod engine;
 mod error;
 mod frames;
@@ -16,6 +17,7 @@ mod poll;
 mod pool_apps;
 mod published;
 mod reads;
+mod restore;
 mod sleep;
 mod space;
 mod stats;
@@ -41,6 +43,7 @@ use std::{
 
 use tokio::sync::watch;
 
+pub use backup::{BackupError, BackupStream, Manifest, PrivateFile};
 pub use error::{ExecuteError, ReadError, StartError};
 pub use frames::FrameRequest;
 pub use handle::Handle;
@@ -50,13 +53,14 @@ pub use poll::{PollRequest, Polled};
 pub use pool_apps::PoolApps;
 pub use published::MachineIdentity;
 pub use reads::JobView;
+pub use restore::{RestoreError, Restored, check, restore};
 pub use space::{Room, SpaceSettings, Storage};
 pub use stats::{EngineStats, LATENCY_BOUNDS_US, Latency};
 pub use stepper::{Halted, Stepper, open_to_step};
 pub use upload::Upload;
 
 pub use crate::store::{
-    Blob, BlobError, Blobs, Delivery, EventFilter, EventPage, Frame, FreeBytes, JobFilter, LoggedEvent,
+    Blob, BlobError, Blobs, Checked, Delivery, EventFilter, EventPage, Frame, FreeBytes, JobFilter, LoggedEvent,
     Message as StoredMessage, Opener, Order, Page, PageRequest, StoreError,
 };
 use crate::{
@@ -72,6 +76,11 @@ use space::Space;
 use stats::Counters;
 
 const BLOBS_DIR: &str = "blobs";
+
+/// Files of the data directory that are no part of a backup: the database and what only this process needs.
+pub fn is_left_out_of_backups(name: &str) -> bool {
+    name.starts_with('.') || ["deskfleet.redb", "controller.lock", "ballast"].contains(&name)
+}
 
 /// The controller's limits, with their defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -23,6 +23,9 @@ pub enum Command {
     CancelJob(CancelJob),
     CancelBatch(CancelBatch),
     RetryJob(RetryJob),
+    ReleaseJob(ReleaseJob),
+    /// What a restored backup begins with.
+    Restore(Restore),
     Replay(Replay),
     PutDocument(PutDocument),
     DeleteDocument(DeleteDocument),
@@ -115,6 +118,22 @@ pub struct RetryJob {
     pub force: Option<String>,
     pub idempotency: Option<Idempotency>,
     pub by: Principal,
+}
+
+/// A job that a restored backup has blocked goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReleaseJob {
+    pub job: JobId,
+    pub by: Principal,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Restore {
+    /// Above that of the backup.
+    pub generation: u32,
+    /// Random.
+    pub seed: Digest,
+    pub backup_at: Timestamp,
 }
 
 /// What this request made when it came before; `not_found` where it did not. For requests that would be refused today before the

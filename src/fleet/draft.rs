@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     ids::{BatchId, Digest, JobId, Json},
-    time::Now,
+    time::{Now, Timestamp},
 };
 
 const COUNTER_BITS: u32 = 40;
@@ -74,6 +74,14 @@ impl<'a> Draft<'a> {
             *self.failed.entry(batch).or_default() += 1;
         }
         self.push(Fact::JobFailed { job: job.id, failure: Box::new(failure) });
+    }
+
+    /// What became of an open job in a backup that was restored; with a failure it needs a review.
+    pub(super) fn restored(&mut self, job: &Job, failure: Option<super::attempt::Failure>, backup_at: Timestamp) {
+        if failure.is_some() {
+            self.settle(job);
+        }
+        self.push(Fact::JobRestored { job: job.id, failure: failure.map(Box::new), backup_at });
     }
 
     fn settle(&mut self, job: &Job) {

@@ -70,6 +70,10 @@ facts! {
     "job.submitted" JobSubmitted { job: Submitted, }
     "job.queued" JobQueued { job: JobId, why: QueuedWhy, }
     "job.blocked" JobBlocked { job: JobId, reason: BlockedReason, }
+    /// It was open in a backup that was restored: it needs a review where it ran, else it waits to be released.
+    "job.restored" JobRestored { job: JobId, failure: Option<Box<Failure>>, backup_at: Timestamp, }
+    /// A person lets a restored job go on: now, at its start time, or once the reason that blocks it goes away.
+    "job.released" JobReleased { job: JobId, due: Option<Timestamp>, reason: Option<BlockedReason>, }
     "job.offered" JobOffered { job: JobId, machine: MachineId, machine_name: MachineName, attempt: AttemptId, number: u32, epoch: Epoch, }
     "job.accepted" JobAccepted { job: JobId, machine: MachineId, attempt: AttemptId, incarnation: Incarnation, number: u64, answer: Answer, }
     "job.started" JobStarted { job: JobId, machine: MachineId, attempt: AttemptId, number: u64, answer: Answer, }
@@ -134,6 +138,8 @@ facts! {
     "document.resumed" DocumentResumed { document: DocumentKind, name: Name, }
     "fleet.paused" FleetPaused { pause: Pause, }
     "fleet.resumed" FleetResumed { }
+    /// The controller goes on from a backup. Ids derive from another seed than those of the history that was lost.
+    "fleet.restored" FleetRestored { generation: u32, backup_at: Timestamp, #[serde(skip)] seed: Option<Digest>, }
     "token.created" TokenCreated { token: Box<Token>, }
     "token.revoked" TokenRevoked { token: TokenId, }
     "join_token.created" JoinTokenCreated { token: Box<JoinToken>, }

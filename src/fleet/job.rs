@@ -202,6 +202,8 @@ pub enum BlockedReason {
     Paused { what: PausedThing },
     /// Turned down too often.
     Declined { times: u32 },
+    /// It was open in a backup that was restored; only a person says that it may go on.
+    Restored { backup_at: Timestamp },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -221,6 +223,7 @@ impl BlockedReason {
             Self::NoMatchingLabels { .. } => "no_matching_labels",
             Self::Paused { .. } => "paused",
             Self::Declined { .. } => "declined",
+            Self::Restored { .. } => "restored",
         }
     }
 
@@ -232,6 +235,12 @@ impl BlockedReason {
             }
             Self::NoMachine { place: Place::Machine(machine) } => {
                 format!("machine `{machine}` is not registered any more: join it again, or submit the job elsewhere")
+            }
+            Self::Restored { backup_at } => {
+                format!(
+                    "it was open in the backup of {backup_at} that was restored, and may have been done since: look, then \
+                     release it or cancel it"
+                )
             }
             Self::NoPool { pool } => {
                 format!("pool `{pool}` does not exist any more: store it again, or cancel the job")

@@ -53,8 +53,8 @@ pub use batch::{Batch, Counts};
 pub use command::{
     Attempted, CancelBatch, CancelJob, Command, CreateJoinToken, CreateToken, DeleteDocument, DeliveryReport, End,
     Idempotency, JobRequest, JoinMachine, PatchMachine, PauseDocument, PauseFleet, Poll, Progress, PutChannel,
-    PutDocument, RemoveMachine, RenewCertificate, Replay, ReplayMessages, Report, ReportBody, ResumeDocument,
-    ResumeFleet, RetryJob, RevokeJoinToken, RevokeToken, SetMode, SubmitBatch, SubmitJob, TargetChange,
+    PutDocument, ReleaseJob, RemoveMachine, RenewCertificate, Replay, ReplayMessages, Report, ReportBody, Restore,
+    ResumeDocument, ResumeFleet, RetryJob, RevokeJoinToken, RevokeToken, SetMode, SubmitBatch, SubmitJob, TargetChange,
 };
 pub use concurrency::Concurrency;
 pub use decide::{decide, faults_of, needs};

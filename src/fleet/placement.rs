@@ -150,6 +150,10 @@ impl Draft<'_> {
     /// What a look at its class means for a blocked job. `fresh`: a machine that fits it has changed for the better.
     fn look_again(&mut self, job: &Job, reason: Option<&BlockedReason>, fresh: bool) {
         let JobState::Blocked { reason: current } = &job.state else { return };
+        // Only a person lets it go on.
+        if matches!(current, BlockedReason::Restored { .. }) {
+            return;
+        }
         let declined = matches!(current, BlockedReason::Declined { .. });
         match reason {
             None if declined && !fresh => {}

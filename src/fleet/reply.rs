@@ -47,6 +47,8 @@ pub enum JobDid {
     Cancelled,
     /// `202`: the machine is told to stop.
     CancelRequested,
+    /// `200`: it goes on.
+    Released,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -16,6 +16,8 @@ impl Event {
             Fact::JobSubmitted { job } => Subjects { job: Some(job.0.id), batch: job.0.spec.batch, ..none },
             Fact::JobQueued { job, .. }
             | Fact::JobBlocked { job, .. }
+            | Fact::JobRestored { job, .. }
+            | Fact::JobReleased { job, .. }
             | Fact::JobRequeued { job, .. }
             | Fact::JobCancelRequested { job, .. }
             | Fact::JobSucceeded { job, .. }
@@ -68,6 +70,7 @@ impl Event {
             Fact::JoinTokenRevoked { token } => Subjects { join_token: Some(*token), ..none },
             Fact::FleetPaused { .. }
             | Fact::FleetResumed {}
+            | Fact::FleetRestored { .. }
             | Fact::FitChecked {}
             | Fact::MessagesSettled { .. }
             | Fact::MessageFailed { .. } => none,

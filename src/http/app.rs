@@ -1,6 +1,9 @@
 //! What every handler can reach.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
+};
 
 use bytes::Bytes;
 
@@ -20,6 +23,7 @@ struct Inner {
     limits: LimitSettings,
     notifications: NotificationSettings,
     metrics_open: bool,
+    data_dir: PathBuf,
     counters: Counters,
     library: Library,
     sessions: Sessions,
@@ -34,6 +38,7 @@ impl App {
             limits: settings.limits,
             notifications: settings.notifications.clone(),
             metrics_open: settings.metrics_open,
+            data_dir: settings.data_dir.clone(),
             counters: Counters::default(),
             library: Library::default(),
             sessions: Sessions::default(),
@@ -64,6 +69,10 @@ impl App {
     /// Where notifications may go.
     pub(crate) fn guard(&self) -> Guard {
         Guard::new(&self.0.notifications)
+    }
+
+    pub(crate) fn data_dir(&self) -> &Path {
+        &self.0.data_dir
     }
 
     pub(crate) fn metrics_open(&self) -> bool {

@@ -120,6 +120,15 @@ impl Blobs {
         }
     }
 
+    /// Of what is half written; emptied at every start.
+    pub(super) fn temp_dir(&self) -> PathBuf {
+        self.root.join(TEMP_DIR)
+    }
+
+    pub(super) fn unreadable(&self, digest: &Digest, source: io::Error) -> BlobError {
+        BlobError::at(&self.path(digest))(source)
+    }
+
     pub(super) fn root(&self) -> &Path {
         &self.root
     }

@@ -11,7 +11,7 @@ use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase as _, Writ
 
 use super::{compaction, error::StoreError, migrations};
 
-const DATABASE_FILE: &str = "deskfleet.redb";
+pub(super) const DATABASE_FILE: &str = "deskfleet.redb";
 const LOCK_FILE: &str = "controller.lock";
 /// Pages held in memory. Open work lives in `fleet`; this serves history reads and the upper levels of the trees.
 const CACHE_BYTES: usize = 64 << 20;

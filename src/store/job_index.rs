@@ -46,6 +46,30 @@ pub(super) fn update(index: &mut Index<'_>, before: Option<&Job>, job: &Job) -> 
     Ok(())
 }
 
+impl std::fmt::Display for Field {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::State => "state",
+            Self::Workflow => "workflow",
+            Self::Batch => "batch",
+            Self::Key => "key",
+            Self::Machine => "machine",
+        })
+    }
+}
+
+/// How many entries a job should have, and those that are not there.
+pub(super) fn missing(index: &ReadIndex, job: &Job) -> Result<(u64, Vec<(Field, String)>), StoreError> {
+    let all = entries(job);
+    let (count, mut missing) = (all.len() as u64, Vec::new());
+    for (field, value) in all {
+        if index.get((field as u8, value.as_str(), job.id.raw()))?.is_none() {
+            missing.push((field, value));
+        }
+    }
+    Ok((count, missing))
+}
+
 /// Takes a job out whose row goes.
 pub(super) fn remove(index: &mut Index<'_>, job: &Job) -> Result<(), StoreError> {
     for (field, value) in entries(job) {

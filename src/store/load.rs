@@ -11,7 +11,7 @@ use crate::{
 
 impl Reader {
     /// All rows of open work, machines, documents and tokens. A new database starts with a seed of its own.
-    pub(super) fn load(&self) -> Result<Rows, StoreError> {
+    pub fn load(&self) -> Result<Rows, StoreError> {
         let transaction = self.shared.begin_read()?;
         let jobs = transaction.open_table(tables::JOBS)?;
         let open_jobs: Result<Vec<_>, StoreError> = job_index::open_ids(&job_index::open(&transaction)?)?

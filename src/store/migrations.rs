@@ -1,6 +1,6 @@
 //! The one list of changes to the layout of the database. Append only: a step that was released never changes.
 
-use redb::{Database, ReadableDatabase as _, TableError, WriteTransaction};
+use redb::{Database, ReadTransaction, ReadableDatabase as _, TableError, WriteTransaction};
 
 use super::{error::StoreError, tables};
 
@@ -35,7 +35,11 @@ fn run(database: &Database, migrations: &[(&str, Step)]) -> Result<(), StoreErro
 
 /// 0 for a new file.
 fn schema(database: &Database) -> Result<u32, StoreError> {
-    let meta = match database.begin_read()?.open_table(tables::META) {
+    schema_of(&database.begin_read()?)
+}
+
+pub(super) fn schema_of(transaction: &ReadTransaction) -> Result<u32, StoreError> {
+    let meta = match transaction.open_table(tables::META) {
         Ok(meta) => meta,
         Err(TableError::TableDoesNotExist(_)) => return Ok(0),
         Err(error) => return Err(error.into()),

@@ -5,7 +5,9 @@
 //!
 //! What it must not know: what a command is, who asks, HTTP. It decides nothing; it carries the rows of `fleet`.
 
+mod backup;
 mod blobs;
+mod check;
 mod commit;
 mod compaction;
 mod database;
@@ -32,7 +34,9 @@ use std::path::Path;
 
 use redb::ReadableTable as _;
 
+pub use backup::{Snapshot, database_in};
 pub use blobs::{Blob, BlobError, BlobWriter, Blobs};
+pub use check::{Checked, Depth};
 pub use commit::Transaction;
 pub use compaction::FileUse;
 pub use database::{Opener, open_file};

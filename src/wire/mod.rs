@@ -19,3 +19,4 @@ pub mod problem;
 mod schema;
 pub mod step;
 pub mod token;
+pub mod upkeep;

@@ -18,3 +18,4 @@ mod problems;
 mod service;
 mod storage;
 mod support;
+mod upkeep;

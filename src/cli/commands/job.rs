@@ -57,6 +57,12 @@ enum JobAction {
         #[command(flatten)]
         output: OutputFlag,
     },
+    /// Let one go on that a restored backup has blocked
+    Release {
+        id: String,
+        #[command(flatten)]
+        output: OutputFlag,
+    },
     /// Submit a failed or cancelled one again, as a new job
     Retry {
         id: String,
@@ -89,6 +95,7 @@ pub(crate) async fn run(args: JobArgs) -> anyhow::Result<Exit> {
         }
         JobAction::Logs(args) => job_logs::run(&api, args).await.map(|()| Exit::Done),
         JobAction::Cancel { id, output } => act(&api, &id, "cancel", output).await.map(|()| Exit::Done),
+        JobAction::Release { id, output } => act(&api, &id, "release", output).await.map(|()| Exit::Done),
         JobAction::Retry { id, output } => act(&api, &id, "retry", output).await.map(|()| Exit::Done),
     }
 }

@@ -5,8 +5,10 @@
 pub(crate) mod agent;
 pub(crate) mod apply;
 pub(crate) mod artifact;
+pub(crate) mod backup;
 pub(crate) mod batch;
 pub(crate) mod channel;
+pub(crate) mod check;
 pub(crate) mod config_check;
 pub(crate) mod controller;
 pub(crate) mod documents;
@@ -22,6 +24,7 @@ pub(crate) mod job_submit;
 pub(crate) mod join_token;
 pub(crate) mod lint;
 pub(crate) mod machine;
+pub(crate) mod restore;
 pub(crate) mod token;
 pub(crate) mod try_out;
 pub(crate) mod watch;

@@ -36,6 +36,10 @@ pub(super) fn apply(fleet: &mut Fleet, event: &Event) {
             fleet.meta.paused = Some(pause.clone());
             fleet.fit.structure = true;
         }
+        Fact::FleetRestored { generation, seed, .. } => {
+            fleet.meta.generation = *generation;
+            fleet.meta.seed = seed.unwrap_or(fleet.meta.seed);
+        }
         Fact::FleetResumed {} => {
             fleet.meta.paused = None;
             fleet.fit.structure = true;

@@ -6,7 +6,7 @@ use crate::{
         dirty::Remembered,
         event::{Event, Fact},
         index::idempotency_id,
-        job::{IdempotencyKey, Job, JobState, StateName},
+        job::{BlockedReason, IdempotencyKey, Job, JobState, StateName},
         rows::{IdempotencyRow, Made, UniqueKeyRow},
         state::Fleet,
     },
@@ -43,6 +43,7 @@ pub(super) fn apply(fleet: &mut Fleet, event: &Event) {
                 job.state = JobState::Blocked { reason: reason.clone() };
             });
         }
+        Fact::JobRestored { .. } | Fact::JobReleased { .. } => fleet.restored_or_released(event),
         Fact::JobRequeued { job, due } => fleet.change_job(*job, at, |job| {
             job.state = due.map_or(JobState::Queued, |due| JobState::Scheduled { due });
         }),
@@ -69,6 +70,27 @@ fn enter_queue(job: &mut Job, at: Timestamp, turn: u64) {
 }
 
 impl Fleet {
+    fn restored_or_released(&mut self, event: &Event) {
+        let (at, turn) = (event.at, self.meta.epoch);
+        match &event.fact {
+            Fact::JobRestored { job, failure: Some(failure), .. } => self.change_job(*job, at, |job| {
+                job.state = JobState::NeedsReview { failure: failure.clone() };
+            }),
+            Fact::JobRestored { job, failure: None, backup_at } => self.change_job(*job, at, |job| {
+                enter_queue(job, at, turn);
+                job.state = JobState::Blocked { reason: BlockedReason::Restored { backup_at: *backup_at } };
+            }),
+            Fact::JobReleased { job, due, reason } => self.change_job(*job, at, |job| {
+                job.state = match (due, reason) {
+                    (Some(due), _) => JobState::Scheduled { due: *due },
+                    (None, Some(reason)) => JobState::Blocked { reason: reason.clone() },
+                    (None, None) => JobState::Queued,
+                };
+            }),
+            _ => {}
+        }
+    }
+
     fn submit(&mut self, job: &Job) {
         if let Some(batch) = job.spec.batch {
             self.change_batch(batch, |batch| batch.counts.add(job.name_of_state()));

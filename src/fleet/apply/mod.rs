@@ -24,6 +24,8 @@ pub fn apply(fleet: &mut Fleet, event: &Event) {
         | Fact::JobSubmitted { .. }
         | Fact::JobQueued { .. }
         | Fact::JobBlocked { .. }
+        | Fact::JobRestored { .. }
+        | Fact::JobReleased { .. }
         | Fact::JobRequeued { .. }
         | Fact::JobCancelRequested { .. }
         | Fact::JobSucceeded { .. }
@@ -58,6 +60,7 @@ pub fn apply(fleet: &mut Fleet, event: &Event) {
         | Fact::DocumentResumed { .. }
         | Fact::FleetPaused { .. }
         | Fact::FleetResumed {}
+        | Fact::FleetRestored { .. }
         | Fact::TokenCreated { .. }
         | Fact::TokenRevoked { .. }
         | Fact::JoinTokenCreated { .. }

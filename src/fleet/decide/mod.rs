@@ -10,6 +10,7 @@ mod needs;
 mod outbox;
 mod poll;
 mod report;
+mod restore;
 mod retry;
 mod standstill;
 mod submit;
@@ -42,6 +43,8 @@ fn dispatch(draft: &mut Draft<'_>, command: Command, found: &Found) -> Answer {
         Command::CancelJob(command) => cancel::job(draft, &command, found),
         Command::CancelBatch(command) => cancel::batch(draft, &command, found),
         Command::RetryJob(command) => retry::job(draft, command, found),
+        Command::ReleaseJob(command) => restore::release(draft, &command, found),
+        Command::Restore(command) => restore::restore(draft, &command),
         Command::Replay(command) => idempotency::again(draft, &command, found),
         Command::PutDocument(command) => document::put(draft, command),
         Command::DeleteDocument(command) => document::delete(draft, &command),
@@ -74,6 +77,7 @@ fn principal(fleet: &Fleet, command: &Command) -> Principal {
         Command::CancelJob(command) => &command.by,
         Command::CancelBatch(command) => &command.by,
         Command::RetryJob(command) => &command.by,
+        Command::ReleaseJob(command) => &command.by,
         Command::Replay(command) => &command.by,
         Command::PutDocument(command) => &command.by,
         Command::PutChannel(command) => &command.document.by,
@@ -93,7 +97,9 @@ fn principal(fleet: &Fleet, command: &Command) -> Principal {
         Command::RenewCertificate(command) => return machine_principal(fleet, &command.certificate),
         Command::Poll(command) => return machine_principal(fleet, &command.certificate),
         Command::Report(command) => return machine_principal(fleet, &command.certificate),
-        Command::JoinMachine(_) | Command::ReportDeliveries(_) | Command::Tick => return Principal::System,
+        Command::JoinMachine(_) | Command::Restore(_) | Command::ReportDeliveries(_) | Command::Tick => {
+            return Principal::System;
+        }
     };
     by.clone()
 }

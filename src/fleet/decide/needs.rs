@@ -27,6 +27,7 @@ pub fn needs(fleet: &Fleet, command: &Command) -> Vec<Need> {
             }
         }
         Command::CancelJob(command) => job(fleet, &mut needs, command.job),
+        Command::ReleaseJob(command) => job(fleet, &mut needs, command.job),
         Command::RetryJob(command) => {
             idempotency(&mut needs, command.idempotency.as_ref(), &command.by);
             job(fleet, &mut needs, command.job);

@@ -11,5 +11,6 @@ mod oracle;
 mod outbox_stories;
 mod placement_stories;
 mod random;
+mod restore_stories;
 mod standstill_stories;
 mod world;

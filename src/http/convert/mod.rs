@@ -15,6 +15,7 @@ mod job;
 mod machine;
 mod refusal;
 mod token;
+mod upkeep;
 
 pub(crate) use attempt::{artifact_of, failure_report, shown_step, step_record};
 pub(crate) use batch::batch;
@@ -26,6 +27,7 @@ pub(crate) use fleet::summary;
 pub(crate) use job::{Detail, Evidence, job, names_artifacts};
 pub(crate) use machine::{machine, readiness_report, session};
 pub(crate) use token::{join_token, token};
+pub(crate) use upkeep::check_report;
 
 /// Content the fleet carried unread. It was valid JSON when it came in; should it not be, it is shown as text.
 pub(crate) fn value(json: &crate::ids::Json) -> serde_json::Value {

@@ -9,7 +9,7 @@ use axum::{
 use super::{ok, page, show, submit, unexpected, with_status};
 use crate::{
     controller::{JobFilter, JobView, Order, PageRequest},
-    fleet::{CancelJob, Category, Command, JobDid, Reply, RetryJob, StateName},
+    fleet::{CancelJob, Category, Command, JobDid, ReleaseJob, Reply, RetryJob, StateName},
     http::{
         access::CallerToken,
         app::App,
@@ -110,6 +110,18 @@ pub(crate) async fn retry(
     let force = note.filter(|_| request.force);
     let command = Command::RetryJob(RetryJob { job, force, idempotency, by: caller.principal() });
     submit::answer(&app, app.handle().execute(command).await?, std::time::Duration::ZERO).await
+}
+
+/// A job that a restored backup has blocked.
+pub(crate) async fn release(
+    State(app): State<App>,
+    caller: CallerToken,
+    PathPart(id): PathPart<String>,
+) -> ApiResult<Response> {
+    let job: JobId = parse_id("job", &id)?;
+    let reply = app.handle().execute(Command::ReleaseJob(ReleaseJob { job, by: caller.principal() })).await?;
+    let Reply::Job(reply) = reply else { return Err(unexpected(&reply)) };
+    Ok(ok(show::job(&app, &JobView { job: reply.job, queue_position: None }).await?))
 }
 
 pub(crate) fn no_job(id: JobId) -> ApiError {

@@ -22,6 +22,7 @@ pub(crate) mod show;
 pub(crate) mod steps;
 pub(crate) mod submit;
 pub(crate) mod tokens;
+pub(crate) mod upkeep;
 
 use axum::{
     Json,

@@ -1,6 +1,6 @@
 //! Jobs and batches.
 
-use super::{AFTER, CURSOR, LIMIT, SUBMITTER, VIEWER, WAIT};
+use super::{AFTER, CURSOR, LIMIT, OPERATOR, SUBMITTER, VIEWER, WAIT};
 use crate::{
     http::{
         handlers::{artifacts, batches, explain, jobs, logs, steps, submit},
@@ -47,6 +47,9 @@ pub(super) fn routes() -> Vec<Route> {
             .may_take(json::<RetryRequest>())
             .answers(201, "The new job.", json::<Job>())
             .answers(200, "The job this key made before.", json::<Job>()),
+        post("/v1/jobs/{id}/release", jobs::release, OPERATOR)
+            .about("jobs", "Let a job go on that a restored backup has blocked")
+            .answers(200, "The job.", json::<Job>()),
         get("/v1/jobs/{id}/explain", explain::show, VIEWER)
             .about("jobs", "Why a job does not run, and what would have to change")
             .answers(200, "The explanation.", json::<Explanation>()),

@@ -8,10 +8,10 @@ mod jobs;
 mod machines;
 
 use super::{
-    handlers::{blobs, events, health, join_tokens, metrics, tokens},
+    handlers::{blobs, events, health, join_tokens, metrics, tokens, upkeep},
     route::{
-        Access, Parameter, Route, bytes, delete, duration, get, integer, json, list, object, page, plain, post, put,
-        text,
+        Access, Parameter, Route, bytes, delete, duration, flag, get, integer, json, list, object, page, plain, post,
+        put, text,
     },
 };
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
         document::Blob,
         event::Event,
         token::{JoinToken, JoinTokenRequest, Token, TokenRequest, Whoami},
+        upkeep::CheckReport,
     },
 };
 
@@ -31,6 +32,7 @@ pub fn routes() -> Vec<Route> {
     all.extend(deliveries::routes());
     all.extend(fleet::routes());
     all.extend(rest());
+    all.extend(service());
     all.extend(agent::routes());
     all
 }
@@ -97,6 +99,19 @@ fn rest() -> Vec<Route> {
         delete("/v1/join-tokens/{id}", join_tokens::revoke, OPERATOR)
             .about("tokens", "Revoke a join token; machines that joined with it stay")
             .answers_nothing(204, "It is void."),
+    ]
+}
+
+/// The controller itself.
+fn service() -> Vec<Route> {
+    vec![
+        post("/v1/backup", upkeep::backup, ADMIN)
+            .about("service", "Everything of this moment as one tar archive, keys included; jobs go on")
+            .answers(200, "The archive, for `deskfleet restore`.", bytes("application/x-tar")),
+        post("/v1/check", upkeep::check, ADMIN)
+            .about("service", "Look at everything stored: rows, indexes, blobs, invariants")
+            .query(&[flag("content", "Read every blob too, and compare it with its digest.")])
+            .answers(200, "What was found.", json::<CheckReport>()),
         get("/healthz", health::healthz, Access::Anyone).about("service", "Whether the process lives").answers(
             200,
             "It does.",

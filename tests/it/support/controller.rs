@@ -31,6 +31,12 @@ impl Site {
         Self::running(dir, running)
     }
 
+    /// On a directory that is there already, and goes with the site.
+    pub(crate) async fn start_in(dir: tempfile::TempDir) -> Self {
+        let running = http::start(&settings_in(dir.path(), &[]), Clock::System).await.unwrap();
+        Self::running(dir, running)
+    }
+
     fn running(dir: tempfile::TempDir, running: Running) -> Self {
         let (stop, stopped) = oneshot::channel();
         let (address, handle) = (running.address(), running.handle().clone());
