@@ -155,6 +155,12 @@ fn submission(workflow: &Name) -> Command {
     Command::SubmitJob(SubmitJob { request, idempotency: None, by: Principal::System })
 }
 
+/// Of a poll: later polls have higher ones.
+fn next_number() -> u64 {
+    static NUMBER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+    NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+}
+
 struct Agent {
     handle: Handle,
     certificate: Digest,
@@ -196,6 +202,7 @@ impl Agent {
         let poll = Poll {
             certificate: self.certificate,
             incarnation: self.incarnation,
+            number: next_number(),
             facts: None,
             readiness: BTreeMap::new(),
             session: Session::Active,

@@ -148,6 +148,12 @@ async fn submit(handle: &Handle) -> JobReply {
     }
 }
 
+/// Of a poll: later polls have higher ones.
+fn next_number() -> u64 {
+    static NUMBER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+    NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+}
+
 /// An agent that does what it is told, one call at a time.
 #[derive(Clone)]
 struct Agent {
@@ -187,6 +193,7 @@ impl Agent {
         let poll = Poll {
             certificate: self.certificate,
             incarnation: self.incarnation,
+            number: next_number(),
             facts: None,
             readiness: BTreeMap::<_, ReadinessReport>::new(),
             session: Session::Active,

@@ -291,6 +291,8 @@ pub struct Poll {
     /// The one the agent authenticated with. It says which machine this is.
     pub certificate: Digest,
     pub incarnation: Incarnation,
+    /// From 1, one more with each poll of the incarnation.
+    pub number: u64,
     /// None: as before.
     pub facts: Option<Json>,
     pub readiness: BTreeMap<Name, ReadinessReport>,

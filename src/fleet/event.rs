@@ -110,7 +110,9 @@ facts! {
     "machine.online" MachineOnline { machine: MachineId, incarnation: Incarnation, }
     "machine.offline" MachineOffline { machine: MachineId, }
     /// A heartbeat. Not durable.
-    "machine.heard" MachineHeard { machine: MachineId, skew_ms: Option<i64>, renewed: bool, }
+    "machine.heard" MachineHeard { machine: MachineId, number: Option<u64>, skew_ms: Option<i64>, renewed: bool, }
+    /// Of a start of the agent that was replaced, or with a number that was passed: nothing else changes by it. Not durable.
+    "machine.stale_poll" MachineStalePoll { machine: MachineId, incarnation: Incarnation, number: u64, }
     "machine.facts_changed" MachineFactsChanged { machine: MachineId, facts: Json, }
     "machine.readiness_changed" MachineReadinessChanged { machine: MachineId, readiness: BTreeMap<Name, Readiness>, session: Session, }
     "machine.mode_changed" MachineModeChanged { machine: MachineId, mode: Mode, }
@@ -222,6 +224,7 @@ impl Event {
         !matches!(
             self.fact,
             Fact::MachineHeard { .. }
+                | Fact::MachineStalePoll { .. }
                 | Fact::CooledDown { .. }
                 | Fact::FitChecked {}
                 | Fact::MessagesSettled { .. }

@@ -32,6 +32,7 @@ mod message;
 mod outbox;
 mod pace;
 mod placement;
+mod presence;
 mod queue;
 mod refusal;
 mod reply;

@@ -19,6 +19,13 @@ pub enum Refusal {
     /// The report is not the next one of its lease.
     #[error("report {got} is out of order: the next report of this lease has number {expected}")]
     WrongNumber { got: u64, expected: u64 },
+    /// A poll of a start of the agent that was replaced, or one that counts backwards.
+    #[error(
+        "this is not the one agent of its machine: {}; if this machine was cloned or set back to a snapshot, delete its \
+         folder `identity` and let it join anew", if *.returned { "another start of it has polled since" }
+        else { "polls with later numbers have come already" }
+    )]
+    DuplicateIdentity { returned: bool },
     #[error("this Idempotency-Key was used with another body: use a new key, or send the first body again")]
     IdempotencyMismatch,
     #[error(
@@ -67,6 +74,7 @@ impl Refusal {
             Self::NotFound { .. } => "not_found",
             Self::Conflict(_) | Self::WrongNumber { .. } => "conflict",
             Self::LeaseLost { .. } => "lease_lost",
+            Self::DuplicateIdentity { .. } => "duplicate_identity",
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::DuplicateKey { .. } => "duplicate_key",
             Self::WrongState { .. } => "wrong_state",

@@ -15,6 +15,12 @@ pub struct Settings {
     pub decline_cool_down: Duration,
     /// So many declines block a job.
     pub max_declines: u32,
+    /// So long after the agent was started anew, one poll of the start before may still arrive.
+    pub late_poll: Duration,
+    /// Of the last eight polls, so many with numbers that were passed already are no accident.
+    pub max_stale_polls: u32,
+    /// Nor is a number so far behind.
+    pub max_poll_gap: u64,
     /// How long a machine may take to stop; after it renewals no longer lengthen its lease.
     pub stop_grace: Duration,
     /// From accepting an offer until the apps are ready.
@@ -62,6 +68,9 @@ impl Default for Settings {
             offline_after: Duration::from_secs(45),
             decline_cool_down: Duration::from_secs(60),
             max_declines: 5,
+            late_poll: Duration::from_secs(10),
+            max_stale_polls: 3,
+            max_poll_gap: 32,
             stop_grace: Duration::from_secs(60),
             prepare_limit: Duration::from_secs(900),
             timeout_grace: Duration::from_secs(30),

@@ -22,6 +22,7 @@ use super::{
     machine::Machine,
     outbox::Outbox,
     pace::Pace,
+    presence::Presence,
     queue::Queue,
     refusal::Refusal,
     rows::{Found, Meta, Rows, Write},
@@ -70,11 +71,12 @@ pub struct Fleet {
 }
 
 /// What only the connection says of a machine.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Link {
     pub(super) online: bool,
     pub(super) last_seen: Option<Timestamp>,
     pub(super) skew_ms: Option<i64>,
+    pub(super) presence: Presence,
 }
 
 /// What settled before the last `take_writes`, and is in the store by now.

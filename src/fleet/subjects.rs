@@ -40,6 +40,7 @@ impl Event {
             Fact::MachineOnline { machine, .. }
             | Fact::MachineOffline { machine }
             | Fact::MachineHeard { machine, .. }
+            | Fact::MachineStalePoll { machine, .. }
             | Fact::MachineFactsChanged { machine, .. }
             | Fact::MachineReadinessChanged { machine, .. }
             | Fact::MachineModeChanged { machine, .. }
@@ -82,6 +83,7 @@ impl Event {
         let subjects = self.subjects();
         match &self.fact {
             Fact::MachineHeard { .. }
+            | Fact::MachineStalePoll { .. }
             | Fact::CooledDown { .. }
             | Fact::AttemptLateReport { .. }
             | Fact::AttemptProgressed { .. } => {}

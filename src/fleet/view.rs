@@ -62,7 +62,7 @@ impl Fleet {
 
     pub fn machine_view(&self, id: MachineId) -> Option<MachineView> {
         let row = self.machines.get(&id)?;
-        let link = self.links.get(&id).copied().unwrap_or_default();
+        let link = self.links.get(&id).cloned().unwrap_or_default();
         Some(MachineView {
             status: self.status(row),
             job: row.lease.as_ref().map(super::lease::Lease::job),

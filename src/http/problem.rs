@@ -53,6 +53,8 @@ codes! {
     Conflict = "conflict", CONFLICT, "It does not go with what is there";
     /// The lease a report belongs to is over.
     LeaseLost = "lease_lost", CONFLICT, "The lease is over";
+    /// A poll of a copy of an agent, or of a start of it that was replaced.
+    DuplicateIdentity = "duplicate_identity", CONFLICT, "This is not the one agent of its machine";
     IdempotencyMismatch = "idempotency_mismatch", CONFLICT, "The idempotency key was used for another request";
     DuplicateKey = "duplicate_key", CONFLICT, "There is a job with this key";
     WrongState = "wrong_state", CONFLICT, "Its state does not allow this";

@@ -10,6 +10,7 @@ mod concurrency;
 mod documents;
 mod events;
 mod explain;
+mod identity;
 mod jobs;
 mod machines;
 mod notifications;

@@ -131,6 +131,7 @@ async fn facts_that_cannot_be_written_are_refused_so_that_they_are_told_again() 
     site.clock.advance(Duration::from_secs(20));
     assert_eq!(story.state_of(story.running.job).await, StateName::Running, "it was heard, and its lease renewed");
     site.disk.set_free_bytes(PLENTY);
+    request.poll.number += 1;
     let polled = site.handle.poll(request).await.unwrap();
     assert_eq!(polled.machine.row.facts, Json::new(r#"{"os":"other"}"#));
 }

@@ -4,6 +4,7 @@ use crate::{
     fleet::{
         event::{Event, Fact},
         machine::{Machine, ModeName, ReadinessState},
+        presence::Presence,
         state::{Fleet, Link},
         timers::MonoTimer,
     },
@@ -27,7 +28,13 @@ pub(super) fn apply(fleet: &mut Fleet, event: &Event) {
             let last_seen = link.last_seen;
             fleet.change_machine(*machine, |machine| machine.last_seen = last_seen);
         }
-        Fact::MachineHeard { machine, skew_ms, renewed } => {
+        Fact::MachineStalePoll { machine, incarnation, .. } => {
+            fleet.links.entry(*machine).or_default().presence.stale(*incarnation);
+        }
+        Fact::MachineHeard { machine, number, skew_ms, renewed } => {
+            if let Some(number) = number {
+                fleet.links.entry(*machine).or_default().presence.heard(*number);
+            }
             fleet.heard(*machine, *skew_ms, event);
             if *renewed {
                 fleet.renew_lease(*machine, event);
@@ -54,6 +61,8 @@ pub(super) fn apply(fleet: &mut Fleet, event: &Event) {
         Fact::MachineModeChanged { machine, mode } => {
             fleet.change_machine(*machine, |machine| machine.mode = mode.clone());
             if mode.name == ModeName::Active {
+                // Somebody has looked: whoever polls next is the one.
+                fleet.links.entry(*machine).or_default().presence = Presence::default();
                 fleet.fit.machines.insert(*machine);
             }
         }
@@ -116,7 +125,11 @@ impl Fleet {
         link.last_seen = Some(event.at);
         let silent_at = event.mono.saturating_add(self.settings.offline_after);
         self.mono_timers.set(MonoTimer::Offline(id), silent_at);
-        let known = self.machines.get(&id).is_some_and(|machine| machine.incarnation == Some(incarnation));
+        let before = self.machines.get(&id).and_then(|machine| machine.incarnation);
+        let known = before == Some(incarnation);
+        if let Some(link) = self.links.get_mut(&id).filter(|_| !known) {
+            link.presence.replaced(before, event.mono);
+        }
         if !was_online || !known {
             self.fit.machines.insert(id);
         }

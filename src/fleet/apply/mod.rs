@@ -44,6 +44,7 @@ pub fn apply(fleet: &mut Fleet, event: &Event) {
         | Fact::MachineOnline { .. }
         | Fact::MachineOffline { .. }
         | Fact::MachineHeard { .. }
+        | Fact::MachineStalePoll { .. }
         | Fact::MachineFactsChanged { .. }
         | Fact::MachineReadinessChanged { .. }
         | Fact::MachineModeChanged { .. }

@@ -91,7 +91,7 @@ pub(super) fn set_mode(draft: &mut Draft<'_>, command: SetMode) -> Answer {
 }
 
 /// An offer that was not accepted yet goes back; the job is not to blame.
-fn withdraw_offer(draft: &mut Draft<'_>, machine: &Machine) {
+pub(super) fn withdraw_offer(draft: &mut Draft<'_>, machine: &Machine) {
     let fleet = draft.fleet;
     let job = machine.lease.as_ref().and_then(|lease| fleet.jobs.get(&lease.job()));
     if let Some((job, run)) = job.and_then(|job| Some((job, job.run()?)))

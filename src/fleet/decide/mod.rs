@@ -4,6 +4,7 @@ mod cancel;
 mod document;
 mod ended;
 mod idempotency;
+mod identity;
 mod join;
 mod machine;
 mod needs;

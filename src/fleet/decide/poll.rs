@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     Answer,
     ended::{self, Ended},
+    identity,
 };
 use crate::{
     fleet::{
@@ -35,6 +36,7 @@ pub(super) fn authenticated<'a>(draft: &Draft<'a>, certificate: &Digest) -> Resu
 pub(super) fn poll(draft: &mut Draft<'_>, command: &Poll) -> Answer {
     let machine = authenticated(draft, &command.certificate)?;
     check(draft, command)?;
+    identity::check(draft, machine, command)?;
     let holds = command.held.is_some_and(|(attempt, epoch)| {
         machine.lease.as_ref().is_some_and(|lease| {
             lease.attempt() == attempt && lease.epoch == epoch && lease.incarnation() == Some(command.incarnation)
@@ -80,7 +82,7 @@ fn hear(draft: &mut Draft<'_>, machine: &Machine, command: &Poll, holds: bool, s
     if !online || machine.incarnation != Some(incarnation) {
         draft.push(Fact::MachineOnline { machine: machine.id, incarnation });
     }
-    draft.push(Fact::MachineHeard { machine: machine.id, skew_ms, renewed: holds });
+    draft.push(Fact::MachineHeard { machine: machine.id, number: Some(command.number), skew_ms, renewed: holds });
     if let [_, .., newest] = machine.certificates.as_slice()
         && newest.digest == command.certificate
     {

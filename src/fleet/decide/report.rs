@@ -140,7 +140,7 @@ fn hear(draft: &mut Draft<'_>, live: Live<'_>) {
         draft.push(Fact::MachineOnline { machine, incarnation: live.fence.incarnation });
     }
     let renewed = !matches!(live.lease.state, LeaseState::Offered);
-    draft.push(Fact::MachineHeard { machine, skew_ms: None, renewed });
+    draft.push(Fact::MachineHeard { machine, number: None, skew_ms: None, renewed });
 }
 
 /// Go on, or stop if the lease is being revoked.

@@ -4,6 +4,7 @@ mod batch_stories;
 mod concurrency_stories;
 mod document_stories;
 mod explain_stories;
+mod identity_stories;
 mod job_stories;
 mod lease_stories;
 mod machine_stories;

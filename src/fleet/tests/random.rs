@@ -338,11 +338,14 @@ impl Game {
     }
 
     fn poll(&mut self, agent: usize, says_held: bool) {
+        self.world.polls += 1;
+        let number = self.world.polls;
         let player = &self.players[agent];
         let held = player.offer.as_ref().filter(|_| says_held && player.accepted);
         let poll = Poll {
             certificate: player.agent.certificate,
             incarnation: player.agent.incarnation,
+            number,
             facts: None,
             readiness: player.agent.ready.clone(),
             session: player.agent.session,

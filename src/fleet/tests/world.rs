@@ -52,6 +52,7 @@ pub(super) struct World {
     pub(super) now: Now,
     pub(super) events: Vec<Event>,
     next_incarnation: u64,
+    pub(super) polls: u64,
     /// Of the events, so many have been given a number.
     counted: usize,
 }
@@ -147,7 +148,7 @@ impl World {
         let meta = Meta::new(Digest::of(b"seed"));
         let disk = Disk { meta: Some(meta), ..Disk::default() };
         let fleet = Fleet::load(patient(), disk.rows(), now);
-        let mut world = Self { fleet, disk, now, events: Vec::new(), next_incarnation: 0, counted: 0 };
+        let mut world = Self { fleet, disk, now, events: Vec::new(), next_incarnation: 0, polls: 0, counted: 0 };
         world.store(DocumentSpec::Workflow(workflow_spec()), "enter");
         world
     }
@@ -323,9 +324,20 @@ impl World {
     }
 
     pub(super) fn poll_with(&mut self, agent: &Agent, held: Option<(AttemptId, Epoch)>) -> Result<Assignment, Refusal> {
+        self.polls += 1;
+        self.poll_as(agent, held, self.polls)
+    }
+
+    /// A poll that says it is this one of its start.
+    pub(super) fn poll_numbered(&mut self, agent: &Agent, number: u64) -> Result<Assignment, Refusal> {
+        self.poll_as(agent, None, number)
+    }
+
+    fn poll_as(&mut self, agent: &Agent, held: Option<(AttemptId, Epoch)>, number: u64) -> Result<Assignment, Refusal> {
         let poll = Poll {
             certificate: agent.certificate,
             incarnation: agent.incarnation,
+            number,
             facts: None,
             readiness: agent.ready.clone(),
             session: agent.session,

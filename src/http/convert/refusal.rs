@@ -14,6 +14,7 @@ impl From<fleet::Refusal> for ApiError {
             R::NotFound { .. } => Code::NotFound,
             R::Conflict(_) | R::WrongNumber { .. } => Code::Conflict,
             R::LeaseLost { .. } => Code::LeaseLost,
+            R::DuplicateIdentity { .. } => Code::DuplicateIdentity,
             R::IdempotencyMismatch => Code::IdempotencyMismatch,
             R::DuplicateKey { .. } => Code::DuplicateKey,
             R::WrongState { .. } => Code::WrongState,

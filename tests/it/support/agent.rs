@@ -61,6 +61,20 @@ impl Agent {
         }
     }
 
+    /// The same certificate on another machine, where the agent is started by itself.
+    pub(crate) fn cloned(&self, site: &Site) -> Self {
+        Self {
+            name: self.name.clone(),
+            client: machine_client(site, &self.certificate, &self.key),
+            certificate: self.certificate.clone(),
+            key: self.key.clone(),
+            incarnation: Incarnation::new(1, fresh()),
+            polls: 0,
+            reports: BTreeMap::new(),
+            apps_digest: None,
+        }
+    }
+
     /// Speaks to the same controller at another port, or with another certificate.
     pub(crate) fn reconnect(&mut self, site: &Site) {
         self.client = machine_client(site, &self.certificate, &self.key);

@@ -26,6 +26,7 @@ pub(crate) async fn poll(
     let poll = Poll {
         certificate: certificate(&machine),
         incarnation: request.incarnation,
+        number: request.number,
         facts: request.facts.as_ref().map(facts),
         readiness: convert::readiness_report(request.readiness),
         session: session(&app, &machine).await?,
