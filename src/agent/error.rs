@@ -11,6 +11,11 @@ pub enum AgentError {
          join.token, and `deskfleet join-token create` makes more)"
     )]
     NoToken,
+    #[error(
+        "the identity in the data directory was made for machine `{0}`, on another machine or by another user: it is \
+         thrown away, and this machine joins as one of its own; give --join-token-file with a token of the controller"
+    )]
+    Foreign(crate::ids::MachineName),
     #[error("this machine has not joined yet: give --controller with the controller's address")]
     NoController,
     #[error("the join token can't be read from {}: {error}", .path.display())]

@@ -10,6 +10,7 @@ mod disk;
 mod error;
 mod facts;
 pub mod host;
+mod image;
 mod link;
 pub mod local;
 pub mod runner;
@@ -18,5 +19,6 @@ mod shell;
 mod tape;
 
 pub use error::AgentError;
+pub use image::{AgentStatus, JoinedStatus, Prepared, prepare_image, status};
 pub use shell::run;
 pub use tape::TapeLayer;

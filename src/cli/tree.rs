@@ -110,6 +110,20 @@ enum AgentCommand {
         #[command(flatten)]
         settings: SettingsFlags<AgentSide>,
     },
+    /// Who this machine is, to which controller
+    #[command(after_help = "Example:\n  deskfleet agent status --data-dir /var/lib/deskfleet/agent")]
+    Status {
+        #[command(flatten)]
+        settings: SettingsFlags<AgentSide>,
+        #[command(flatten)]
+        output: super::output::OutputFlag,
+    },
+    /// Wipe identity and leftovers, so that each copy of this disk joins as a machine of its own
+    #[command(after_help = "Example:\n  deskfleet agent prepare-image --data-dir /var/lib/deskfleet/agent")]
+    PrepareImage {
+        #[command(flatten)]
+        settings: SettingsFlags<AgentSide>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -173,6 +187,12 @@ impl Command {
         match self {
             Self::Controller { settings } => controller::run(&settings.settings(As::Controller)?.controller),
             Self::Agent(AgentCommand::Run { settings }) => agent::run(settings.settings(As::Agent)?.agent),
+            Self::Agent(AgentCommand::Status { settings, output }) => {
+                agent::status(&settings.settings(As::Agent)?.agent, output)
+            }
+            Self::Agent(AgentCommand::PrepareImage { settings }) => {
+                agent::prepare_image(&settings.settings(As::Agent)?.agent)
+            }
             Self::Config(ConfigCommand::Check(args)) => config_check::run(args.config.as_deref()),
             Self::Completions { shell } => completions(shell),
             Self::Lint(args) => lint::run(&args),

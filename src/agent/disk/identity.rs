@@ -29,10 +29,53 @@ pub(in crate::agent) struct Joined {
     pub(in crate::agent) machine: MachineId,
     pub(in crate::agent) name: MachineName,
     pub(in crate::agent) pool: Name,
-    /// What the identity is bound to.
-    pub(in crate::agent) binding: Digest,
+    pub(in crate::agent) binding: Binding,
     pub(in crate::agent) issued_at: Timestamp,
     pub(in crate::agent) expires_at: Timestamp,
+}
+
+/// What an identity is good for: this machine and this user. Digests, as the hardware's own number is a secret on some systems.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::agent) struct Binding {
+    user: Digest,
+    /// Of the system's id, else of the host's name.
+    system: Digest,
+    /// Of the number the hardware, or whoever plays it, has given the machine. None where it cannot be read.
+    hardware: Option<Digest>,
+}
+
+/// What is in the data directory.
+pub(in crate::agent) enum Found {
+    Nothing,
+    Ours(Box<Identity>),
+    /// It was another machine's, or another user's, and is thrown away.
+    Foreign(MachineName),
+}
+
+impl Binding {
+    pub(in crate::agent) fn of_this_machine(user: &str, host: &str) -> Self {
+        let read = |path: &&str| fs::read_to_string(path).ok().filter(|id| !id.trim().is_empty());
+        let system = ["/etc/machine-id", "/var/lib/dbus/machine-id"].iter().find_map(read);
+        let hardware = ["/sys/class/dmi/id/product_uuid", "/sys/firmware/devicetree/base/serial-number"];
+        Self {
+            user: Digest::of(user.as_bytes()),
+            // A system without an id has at least a name.
+            system: Digest::of(system.as_deref().unwrap_or(host).trim().as_bytes()),
+            hardware: hardware.iter().find_map(read).map(|id| Digest::of(id.trim().as_bytes())),
+        }
+    }
+
+    /// What one of both does not know, as a user who may not read the hardware's number, tells nothing.
+    pub(in crate::agent) fn is_of(&self, other: &Self) -> bool {
+        let hardware = self.hardware.zip(other.hardware);
+        self.user == other.user && self.system == other.system && hardware.is_none_or(|(own, their)| own == their)
+    }
+
+    /// As the controller is told.
+    pub(in crate::agent) fn digest(&self) -> Digest {
+        let hardware = self.hardware.map(|digest| digest.to_string()).unwrap_or_default();
+        Digest::of(format!("{}\n{}\n{hardware}", self.system, self.user).as_bytes())
+    }
 }
 
 /// A joined machine. Keys and certificates are PEM.
@@ -57,25 +100,22 @@ impl IdentityDir {
         Ok(Self { dir, _lock: lock })
     }
 
-    /// The identity, if there is one and it is this machine's. Another's is thrown away.
-    pub(in crate::agent) fn load(&self, binding: Digest) -> Result<Option<Identity>, DiskError> {
-        let Some(text) = missing_is_none(files::read_text(&self.dir.join("machine.json")))? else { return Ok(None) };
+    /// The identity, if there is one. Another machine's is thrown away.
+    pub(in crate::agent) fn load(&self, binding: &Binding) -> Result<Found, DiskError> {
+        let Some(text) = missing_is_none(files::read_text(&self.dir.join("machine.json")))? else {
+            return Ok(Found::Nothing);
+        };
         let joined: Joined = match serde_json::from_str(&text) {
             Ok(joined) => joined,
             Err(error) => {
                 tracing::error!(%error, "the identity can't be read; this machine joins anew");
                 self.forget()?;
-                return Ok(None);
+                return Ok(Found::Nothing);
             }
         };
-        if joined.binding != binding {
-            tracing::warn!(
-                machine = %joined.name,
-                "the identity in the data directory was made on another machine or by another user: it is thrown \
-                 away, and this machine joins anew"
-            );
+        if !joined.binding.is_of(binding) {
             self.forget()?;
-            return Ok(None);
+            return Ok(Found::Foreign(joined.name));
         }
         let [key, certificate, ca] = ["key.pem", "certificate.pem", "ca.pem"].map(|name| self.dir.join(name));
         let identity = Identity {
@@ -84,7 +124,14 @@ impl IdentityDir {
             certificate: files::read_text(&certificate)?,
             ca: files::read_text(&ca)?,
         };
-        Ok(Some(identity))
+        Ok(Found::Ours(Box::new(identity)))
+    }
+
+    /// What was agreed when joining, read beside an agent that may be at work.
+    pub(in crate::agent) fn peek(data_dir: &Path) -> Result<Option<Joined>, DiskError> {
+        let path = data_dir.join("identity").join("machine.json");
+        let text = missing_is_none(files::read_text(&path))?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
     /// `machine.json` goes last: without it there is no identity.
@@ -121,16 +168,6 @@ impl IdentityDir {
     }
 }
 
-/// What an identity is good for: this machine and this user.
-pub(in crate::agent) fn binding(user: &str, host: &str) -> Digest {
-    let system = ["/etc/machine-id", "/var/lib/dbus/machine-id"]
-        .iter()
-        .find_map(|path| fs::read_to_string(path).ok().filter(|id| !id.trim().is_empty()));
-    // A system without an id has at least a name.
-    let system = system.map_or_else(|| host.to_owned(), |id| id.trim().to_owned());
-    Digest::of(format!("{system}\n{user}").as_bytes())
-}
-
 fn missing_is_none<T>(result: Result<T, DiskError>) -> Result<Option<T>, DiskError> {
     match result {
         Ok(value) => Ok(Some(value)),
@@ -143,7 +180,7 @@ fn missing_is_none<T>(result: Result<T, DiskError>) -> Result<Option<T>, DiskErr
 mod tests {
     use super::*;
 
-    fn identity(binding: Digest) -> Identity {
+    fn identity(binding: Binding) -> Identity {
         let joined = Joined {
             controller: "https://fleet.example.org:8443".to_owned(),
             machine: MachineId::from_raw(5),
@@ -156,20 +193,38 @@ mod tests {
         Identity { joined, key: "KEY".to_owned(), certificate: "CERT".to_owned(), ca: "CA".to_owned() }
     }
 
+    fn bound(system: &str, hardware: Option<&str>) -> Binding {
+        let digest = |text: &str| Digest::of(text.as_bytes());
+        Binding { user: digest("ada"), system: digest(system), hardware: hardware.map(digest) }
+    }
+
     #[test]
     fn an_identity_is_found_again_on_its_own_machine_only() {
         let dir = tempfile::tempdir().unwrap();
         let open = IdentityDir::open(dir.path()).unwrap();
-        let here = binding("ada", "vm-07");
-        assert!(open.load(here).unwrap().is_none());
-        open.save(&identity(here)).unwrap();
+        let here = Binding::of_this_machine("ada", "vm-07");
+        assert!(matches!(open.load(&here), Ok(Found::Nothing)));
+        open.save(&identity(here.clone())).unwrap();
         open.remember_generation(3).unwrap();
-        assert_eq!(open.load(here).unwrap().unwrap().joined, identity(here).joined);
+        let Ok(Found::Ours(found)) = open.load(&here) else { panic!("it is this machine's") };
+        assert_eq!(found.joined, identity(here.clone()).joined);
         assert_eq!(open.generation().unwrap(), 3);
+        assert_eq!(IdentityDir::peek(dir.path()).unwrap().unwrap().name.to_string(), "vm-07");
 
-        assert!(open.load(binding("eve", "vm-07")).unwrap().is_none());
-        assert!(open.load(here).unwrap().is_none(), "thrown away for good");
+        let eve = Binding::of_this_machine("eve", "vm-07");
+        assert!(matches!(open.load(&eve), Ok(Found::Foreign(name)) if name.to_string() == "vm-07"));
+        assert!(matches!(open.load(&here), Ok(Found::Nothing)), "thrown away for good");
         assert_eq!(open.generation().unwrap(), 0);
+    }
+
+    #[test]
+    fn a_copy_of_the_disk_is_told_by_the_system_or_the_hardware() {
+        let own = bound("id 1", Some("uuid 1"));
+        assert!(own.is_of(&bound("id 1", Some("uuid 1"))));
+        assert!(!own.is_of(&bound("id 1", Some("uuid 2"))), "a clone keeps the system's id");
+        assert!(!own.is_of(&bound("id 2", Some("uuid 1"))));
+        assert!(own.is_of(&bound("id 1", None)), "who may not read the hardware's number is no stranger");
+        assert_ne!(own.digest(), bound("id 1", Some("uuid 2")).digest());
     }
 
     #[cfg(unix)]
@@ -178,7 +233,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let dir = tempfile::tempdir().unwrap();
         let open = IdentityDir::open(dir.path()).unwrap();
-        open.save(&identity(binding("ada", "vm-07"))).unwrap();
+        open.save(&identity(Binding::of_this_machine("ada", "vm-07"))).unwrap();
         let mode = fs::metadata(dir.path().join("identity/key.pem")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }

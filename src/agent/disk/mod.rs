@@ -12,12 +12,14 @@
 mod blobs;
 mod files;
 mod identity;
+mod image;
 mod spool;
 mod work;
 
 pub(super) use blobs::Blobs;
 #[expect(unreachable_pub, reason = "AgentError, which is public, carries it")]
 pub use files::DiskError;
-pub(super) use identity::{Identity, IdentityDir, Joined, binding};
+pub(super) use identity::{Binding, Found, Identity, IdentityDir, Joined};
+pub(super) use image::wipe_work;
 pub(super) use spool::{AttemptSpool, Label, Leftover, Pending, Spool};
 pub(super) use work::WorkDir;

@@ -9,6 +9,7 @@ use super::{
     tls::{AnchorVerifier, joining_config},
 };
 use crate::{
+    agent::disk::Binding,
     config::ProxyUrl,
     ids::{Digest, MachineName, Name},
     wire::{
@@ -65,7 +66,7 @@ pub(in crate::agent) struct JoinWish {
     pub(in crate::agent) pool: Option<Name>,
     pub(in crate::agent) labels: BTreeMap<String, String>,
     /// What the identity is bound to.
-    pub(in crate::agent) binding: Digest,
+    pub(in crate::agent) binding: Binding,
     pub(in crate::agent) facts: Facts,
 }
 
@@ -91,7 +92,7 @@ pub(in crate::agent) async fn join(
         pool: wish.pool.clone(),
         labels: wish.labels.clone(),
         certificate_request: certificate_request(&key)?,
-        identity: wish.binding.to_string(),
+        identity: wish.binding.digest().to_string(),
         facts: wish.facts.clone(),
     };
     let mut url = base(&wish.controller)?;

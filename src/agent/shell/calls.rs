@@ -107,6 +107,14 @@ impl Shell {
             tracing::warn!(%error, "the controller does not answer as hoped; trying on");
             self.calls.away = true;
         }
+        if error.is_code("duplicate_identity") && !self.calls.unknown {
+            tracing::error!(
+                %error,
+                "the controller has heard another agent with this machine's certificate; nothing runs here until an operator \
+                 has looked at the machine"
+            );
+            self.calls.unknown = true;
+        }
         // It may come to this while the controller is away.
         if let LinkError::Problem { status: 401 | 403, .. } = &error
             && !self.calls.unknown

@@ -5,12 +5,12 @@ use std::time::Duration;
 use crate::{
     agent::{
         AgentError,
-        disk::{Identity, IdentityDir, Joined, binding},
+        disk::{Binding, Found, Identity, IdentityDir, Joined, wipe_work},
         facts,
         link::{JoinWish, Link, LinkError, Token, join, renew_request},
     },
     config::AgentSettings,
-    ids::{Digest, MachineName, Name},
+    ids::{MachineName, Name},
     time::{Clock, Timestamp},
     wire::machine::Facts,
 };
@@ -25,14 +25,26 @@ pub(super) async fn identity(
     facts: &Facts,
     clock: &Clock,
 ) -> Result<Identity, AgentError> {
-    let binding = binding(&facts.user, &facts.host);
+    let binding = Binding::of_this_machine(&facts.user, &facts.host);
     let token = read_token(settings)?;
-    if let Some(mut identity) = dir.load(binding)? {
+    let found = dir.load(&binding)?;
+    if let Found::Foreign(name) = &found {
+        tracing::warn!(
+            machine = %name,
+            "the identity in the data directory was made on another machine or by another user: it is thrown away, with \
+             what that machine had not told yet, and this one joins anew"
+        );
+        wipe_work(&settings.data_dir)?;
+        if token.is_none() {
+            return Err(AgentError::Foreign(name.clone()));
+        }
+    }
+    if let Found::Ours(mut identity) = found {
         if token.as_ref().is_none_or(|token| token.is_for(&identity.ca)) {
             if let Some(controller) = &settings.controller {
                 controller.as_str().clone_into(&mut identity.joined.controller);
             }
-            return Ok(identity);
+            return Ok(*identity);
         }
         tracing::warn!(
             machine = %identity.joined.name,
@@ -49,7 +61,7 @@ pub(super) async fn identity(
     Ok(identity.0)
 }
 
-fn wish(settings: &AgentSettings, facts: &Facts, binding: Digest) -> Result<JoinWish, AgentError> {
+fn wish(settings: &AgentSettings, facts: &Facts, binding: Binding) -> Result<JoinWish, AgentError> {
     let controller = settings.controller.as_ref().ok_or(AgentError::NoController)?;
     let name = settings.name.as_ref().unwrap_or(&facts.host);
     let name: MachineName =
@@ -92,11 +104,11 @@ async fn join_patiently(
         match join(token, &wish, settings.proxy.as_ref()).await {
             Ok(result) => {
                 let joined = Joined {
-                    controller: wish.controller,
+                    controller: wish.controller.clone(),
                     machine: result.answer.machine,
                     name: result.answer.name,
                     pool: result.answer.pool,
-                    binding: wish.binding,
+                    binding: wish.binding.clone(),
                     issued_at,
                     expires_at: result.answer.expires_at,
                 };
