@@ -1,14 +1,16 @@
 //! Machines come, go, and say how they are.
 
+use std::collections::BTreeMap;
+
 use crate::{
     fleet::{
         event::{Event, Fact},
-        machine::{Machine, ModeName, ReadinessState},
+        machine::{Machine, ModeName, Readiness, ReadinessState, Session},
         presence::Presence,
         state::{Fleet, Link},
         timers::MonoTimer,
     },
-    ids::{Incarnation, JobId, MachineId},
+    ids::{Incarnation, JobId, MachineId, Name},
 };
 
 pub(super) fn apply(fleet: &mut Fleet, event: &Event) {
@@ -43,20 +45,8 @@ pub(super) fn apply(fleet: &mut Fleet, event: &Event) {
         Fact::MachineFactsChanged { machine, facts } => {
             fleet.change_machine(*machine, |machine| machine.facts = facts.clone());
         }
-        Fact::MachineReadinessChanged { machine: id, readiness, session } => {
-            let is_ready = |machine: &Machine| {
-                let ready = machine.readiness.iter().filter(|(_, app)| app.state == ReadinessState::Ready);
-                ready.map(|(name, _)| name.clone()).collect::<Vec<_>>()
-            };
-            let before = fleet.machines.get(id).map(is_ready).unwrap_or_default();
-            fleet.change_machine(*id, |machine| {
-                machine.readiness.clone_from(readiness);
-                machine.session = *session;
-            });
-            let after = fleet.machines.get(id).map(is_ready).unwrap_or_default();
-            if after.iter().any(|app| !before.contains(app)) {
-                fleet.fit.machines.insert(*id);
-            }
+        Fact::MachineReadinessChanged { machine, readiness, session } => {
+            fleet.readiness_changed(*machine, readiness, *session);
         }
         Fact::MachineModeChanged { machine, mode } => {
             fleet.change_machine(*machine, |machine| machine.mode = mode.clone());
@@ -90,6 +80,22 @@ pub(super) fn apply(fleet: &mut Fleet, event: &Event) {
 }
 
 impl Fleet {
+    fn readiness_changed(&mut self, id: MachineId, readiness: &BTreeMap<Name, Readiness>, session: Session) {
+        let is_ready = |machine: &Machine| {
+            let ready = machine.readiness.iter().filter(|(_, app)| app.state == ReadinessState::Ready);
+            ready.map(|(name, _)| name.clone()).collect::<Vec<_>>()
+        };
+        let before = self.machines.get(&id).map(is_ready).unwrap_or_default();
+        self.change_machine(id, |machine| {
+            machine.readiness.clone_from(readiness);
+            machine.session = session;
+        });
+        let after = self.machines.get(&id).map(is_ready).unwrap_or_default();
+        if after.iter().any(|app| !before.contains(app)) {
+            self.fit.machines.insert(id);
+        }
+    }
+
     fn joined(&mut self, machine: &Machine) {
         let id = machine.id;
         let before = self.extract_machine(id);
