@@ -219,6 +219,11 @@ impl Event {
         self.fact.kind()
     }
 
+    /// Whether it changes rows of the store. What became of a message is not logged, and kept all the same.
+    pub const fn changes_rows(&self) -> bool {
+        self.is_durable() || matches!(self.fact, Fact::MessagesSettled { .. } | Fact::MessageFailed { .. })
+    }
+
     /// Whether it is logged and committed; the others are heartbeats and the like.
     pub const fn is_durable(&self) -> bool {
         !matches!(

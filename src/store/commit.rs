@@ -71,12 +71,15 @@ pub(super) fn write(transaction: &WriteTransaction, batch: &Transaction, numbers
     let next_seq = first_seq + batch.events.len() as u64;
     let keep_from = next_seq.saturating_sub(keep_events);
     let mut tables = Tables::open(transaction)?;
-    let mut outbox = OutboxTables::open(transaction)?;
+    // Most commits tell nobody anything, and then there is nothing to open.
+    let concerns = |change: &Write| matches!(change, Write::Posted(_) | Write::Delivery(_));
+    let wanted = messages_trimmed < keep_from || batch.writes.iter().any(concerns);
+    let mut outbox = wanted.then(|| OutboxTables::open(transaction)).transpose()?;
     for change in &batch.writes {
-        match change {
-            Write::Posted(posted) => outbox.post(posted, &batch.events, first_seq)?,
-            Write::Delivery(row) => outbox.deliver(row, keep_from)?,
-            change => tables.apply(change)?,
+        match (change, &mut outbox) {
+            (Write::Posted(posted), Some(outbox)) => outbox.post(posted, &batch.events, first_seq)?,
+            (Write::Delivery(row), Some(outbox)) => outbox.deliver(row, keep_from)?,
+            (change, _) => tables.apply(change)?,
         }
     }
     for (machine, frame) in &batch.frames {
@@ -95,7 +98,10 @@ pub(super) fn write(transaction: &WriteTransaction, batch: &Transaction, numbers
     // Twice what came, so that a log that was made shorter by its setting gets there.
     let bounds = Bounds { keep_from, before: Timestamp::default(), newest: next_seq - 1 };
     events.trim(bounds, 2 * batch.events.len())?;
-    outbox.trim(messages_trimmed, keep_from, batch.events.len())
+    match &mut outbox {
+        Some(outbox) => outbox.trim(messages_trimmed, keep_from, batch.events.len()),
+        None => Ok(messages_trimmed),
+    }
 }
 
 fn put<'k, K: redb::Key + 'static>(

@@ -13,16 +13,16 @@ use crate::{
     ids::{Digest, Json, Name},
 };
 
-fn patterns(events: &[&str]) -> Vec<EventPattern> {
+pub(super) fn patterns(events: &[&str]) -> Vec<EventPattern> {
     events.iter().map(|text| EventPattern::parse(text).unwrap()).collect()
 }
 
-fn wants(events: &[&str]) -> ChannelSpec {
+pub(super) fn wants(events: &[&str]) -> ChannelSpec {
     let (workflows, pools, teams) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     ChannelSpec { events: patterns(events), workflows, pools, teams }
 }
 
-fn put_command(channel: &str, spec: ChannelSpec, secrets: Option<&[&str]>) -> Command {
+pub(super) fn put_command(channel: &str, spec: ChannelSpec, secrets: Option<&[&str]>) -> Command {
     let document = PutDocument {
         name: name(channel),
         content: Json::new("{}"),

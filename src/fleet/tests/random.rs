@@ -1,19 +1,22 @@
 //! Anything in any order: clients that repeat themselves, agents that die, duplicate and lag, clocks that jump, restarts.
 //!
 //! `World` checks all invariants after every command, and that disk and memory say the same. Here it is added that what is settled
-//! stays as it is, that a job ends once, that deciding twice gives the same, and that in the end everything open comes to an end.
+//! stays as it is, that a job ends once, that deciding twice gives the same, that nothing goes untold, and that in the end everything open comes to an end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::world::*;
+use super::{
+    outbox_stories::{patterns, put_command, wants},
+    world::*,
+};
 use crate::{
     fleet::{
-        CancelBatch, CancelJob, Command, Concurrency, DocumentKind, DocumentSpec, End, Fact, Idempotency, Job,
-        JobRequest, ModeName, Offer, PatchMachine, PauseDocument, Poll, Progress, Reply, Report, ReportBody,
-        ResumeDocument, RetryJob, Session, SubmitBatch, SubmitJob, WorkflowSpec, attempt::Category, lease::Answer,
-        reply::Assignment,
+        Attempted, CancelBatch, CancelJob, Command, Concurrency, DeliveryReport, DocumentKind, DocumentSpec, Due, End,
+        Fact, Idempotency, Job, JobRequest, ModeName, Notify, Offer, PatchMachine, PauseDocument, Poll, Progress,
+        Reply, Report, ReportBody, ResumeDocument, RetryJob, SecretText, Session, SubmitBatch, SubmitJob, SubscriberId,
+        WorkflowSpec, attempt::Category, lease::Answer, reply::Assignment,
     },
     ids::{BatchId, Digest, JobId},
     time::{Now, Timestamp},
@@ -70,6 +73,10 @@ enum Step {
     Stall(u32),
     WallJump(i32),
     Restart,
+    /// What is due is sent, and taken or not.
+    Tell {
+        arrives: bool,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -142,6 +149,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         2 => (0..90_000u32).prop_map(Step::Stall),
         1 => (-100_000..100_000i32).prop_map(Step::WallJump),
         1 => Just(Step::Restart),
+        4 => any::<bool>().prop_map(|arrives| Step::Tell { arrives }),
     ]
 }
 
@@ -153,6 +161,11 @@ struct Player {
     number: u64,
     accepted: bool,
     started: bool,
+}
+
+fn own_address() -> Notify {
+    let (url, secret) = ("https://example.org/".to_owned(), SecretText::new("whsec_"));
+    Notify { url, secret, events: patterns(&["job.*"]) }
 }
 
 struct Game {
@@ -169,6 +182,7 @@ impl Game {
         let (mut world, agents) = World::with_machines(AGENTS);
         let spec = WorkflowSpec { timeout_ms: 45_000, retry: retries(2, 0), ..workflow_spec() };
         world.store(DocumentSpec::Workflow(spec), "short");
+        world.execute(put_command("ops", wants(&["*"]), None)).unwrap();
         let players = agents
             .into_iter()
             .map(|agent| Player { agent, offer: None, number: 0, accepted: false, started: false })
@@ -215,6 +229,7 @@ impl Game {
             concurrency: request.limit.map(|(key, max)| Concurrency { key: Some(format!("limit {key}")), max }),
             run_at: request.run_in.and_then(at),
             deadline: request.deadline_in.and_then(at),
+            notify: request.key.map(|_| own_address()).into_iter().collect(),
             ..super::world::request(if request.workflow { "enter" } else { "short" })
         }
     }
@@ -268,8 +283,37 @@ impl Game {
                 self.world.now = Now { wall: Timestamp::from_ms(wall), mono: self.world.now.mono };
             }
             Step::Restart => self.world.restart(),
+            Step::Tell { arrives } => self.tell(arrives),
             other => self.machine_step(&other),
         }
+    }
+
+    /// To each that has something due: all of it arrives, or the first message does not.
+    fn tell(&mut self, arrives: bool) {
+        let (due, _) = self.world.fleet.due_messages(self.world.now, &BTreeSet::new(), (10, 50));
+        let report = |due: &Due| DeliveryReport {
+            subscriber: due.subscriber.clone(),
+            delivered: if arrives { due.seqs.iter().map(|seq| (*seq, 200)).collect() } else { vec![] },
+            failed: (!arrives).then(|| Attempted {
+                seq: due.seqs[0],
+                told_as: "job.submitted".to_owned(),
+                told_at: self.world.now.wall,
+                status: None,
+                error: "nobody answers".to_owned(),
+                retry_after: None,
+            }),
+        };
+        let reports = due.iter().map(report).collect();
+        self.execute(Command::ReportDeliveries(reports)).unwrap();
+    }
+
+    /// Whoever wants to be told of everything has a message for each durable event since, written with it.
+    fn everything_was_told(&self) {
+        let ops = SubscriberId::Channel(name("ops"));
+        let told: Vec<u64> =
+            self.world.disk.messages.keys().filter(|(subscriber, _)| *subscriber == ops).map(|key| key.1).collect();
+        let first = told.first().copied().unwrap_or_default();
+        assert_eq!(told, (first..=self.world.disk.newest_event).collect::<Vec<_>>());
     }
 
     fn machine_step(&mut self, step: &Step) {
@@ -458,6 +502,7 @@ proptest! {
         for step in steps {
             game.step(step);
         }
+        game.everything_was_told();
         game.finish();
     }
 }
