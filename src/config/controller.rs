@@ -79,6 +79,14 @@ pub struct LimitSettings {
     pub documents: usize,
     pub tokens: usize,
     pub artifacts_per_attempt: u32,
+    /// Of the variables kept with a commit.
+    pub vars_bytes: u64,
+    /// Items of all keyed loops of a job.
+    pub loop_items: u32,
+    /// Of the result of one item.
+    pub result_bytes: u64,
+    /// Of all keys and results of a job.
+    pub results_bytes: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,6 +226,10 @@ impl LimitSettings {
             documents: reader.take("limits.documents", count_between(1, 1_000_000)),
             tokens: reader.take("limits.tokens", count_between(2, 1_000_000)),
             artifacts_per_attempt: reader.take("limits.artifacts_per_attempt", count_between(1, 100_000)),
+            vars_bytes: reader.take("limits.vars_bytes", bytes_between("1KiB", "2MiB")),
+            loop_items: reader.take("limits.loop_items", count_between(1, 10_000)),
+            result_bytes: reader.take("limits.result_bytes", bytes_between("1KiB", "1MiB")),
+            results_bytes: reader.take("limits.results_bytes", bytes_between("64KiB", "16MiB")),
         }
     }
 }

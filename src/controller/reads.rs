@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     fleet::{
-        ArtifactRow, Batch, DocumentHead, DocumentKind, DocumentVersion, Fleet, Job, JoinToken, MachineView, StepRow,
-        Summary, Token,
+        ArtifactRow, Batch, DocumentHead, DocumentKind, DocumentVersion, Fleet, Job, JoinToken, LoopItemRow,
+        MachineView, StepRow, Summary, Token,
     },
     ids::{BatchId, JobId, MachineId, MachineName, Name},
     store::{EventFilter, EventPage, Frame, JobFilter, Page, PageRequest},
@@ -81,6 +81,11 @@ impl Handle {
 
     pub async fn artifact(&self, job: JobId, attempt: u32, name: String) -> Result<Option<ArtifactRow>, ReadError> {
         self.read(move |reader| reader.artifact(job, attempt, &name)).await
+    }
+
+    /// What is known of the rounds of a job's keyed loops.
+    pub async fn loop_items(&self, job: JobId) -> Result<Vec<LoopItemRow>, ReadError> {
+        self.read(move |reader| reader.loop_items(job)).await
     }
 
     /// The last picture of a machine; its bytes are a blob.

@@ -1,13 +1,16 @@
 //! What is said once placement has been: what each machine has to do, and replies brought up to date.
 
 use super::{
-    job::Job,
+    job::{Job, Phase},
     lease::{Lease, LeaseState},
     machine::Machine,
     reply::{Assignment, Offer, Reply},
     state::Fleet,
 };
-use crate::{ids::MachineId, time::duration_ms};
+use crate::{
+    ids::MachineId,
+    time::{Timestamp, duration_ms},
+};
 
 impl Fleet {
     /// Brings a reply up to date with what happened after its command, placement above all. Call it after `place`.
@@ -60,9 +63,18 @@ impl Fleet {
             LeaseState::Held { .. } => Assignment::Hold { epoch, ttl_ms: duration_ms(self.settings.ttl) },
             LeaseState::Revoking { why, .. } => {
                 let ttl_ms = duration_ms(self.revoked_ttl(machine.id, lease, self.latest()));
+                if self.waits_for_commit(lease, self.latest().wall) {
+                    return Assignment::Hold { epoch, ttl_ms };
+                }
                 Assignment::Stop { epoch, why, ttl_ms }
             }
         }
+    }
+
+    /// Whether a stop is not told yet, because the commit that is under way goes first. Not longer than a machine may take to stop.
+    pub(super) fn waits_for_commit(&self, lease: &Lease, now: Timestamp) -> bool {
+        let run = self.jobs.get(&lease.job()).and_then(Job::run);
+        run.is_some_and(|run| run.phase == Phase::Committing) && self.may_renew(lease, now)
     }
 
     fn offer_of(&self, machine: &Machine, lease: &Lease, job: &Job) -> Offer {
@@ -74,6 +86,7 @@ impl Fleet {
             number: job.attempt(lease.attempt()).map_or(0, |attempt| attempt.number),
             spec: job.spec.clone(),
             ttl_ms: duration_ms(self.settings.ttl),
+            journal: (!job.journal.is_empty()).then(|| job.journal.clone()),
         }
     }
 }

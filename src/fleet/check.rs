@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
+    attempt::Effect,
     batch::Counts,
     job::{Job, JobState, Phase},
     lease::LeaseState,
@@ -42,6 +43,7 @@ impl Fleet {
         if job.is_settled() {
             wrong.push(format!("{id} is settled and still in memory"));
         }
+        check_journal(job, wrong);
         let live: Vec<_> = job.attempts.iter().filter(|attempt| attempt.outcome.is_none()).collect();
         let Some(run) = job.run() else {
             if !live.is_empty() {
@@ -138,7 +140,7 @@ impl Fleet {
                 MonoTimer::Offline(id) => self.links.get(&id).is_some_and(|link| link.online),
                 MonoTimer::Attempt(id) => {
                     let run = self.jobs.get(&id).and_then(Job::run);
-                    run.is_some_and(|run| run.phase == Phase::Executing)
+                    run.is_some_and(|run| run.phase.has_started())
                 }
                 MonoTimer::Progress(id) => {
                     let run = self.jobs.get(&id).and_then(Job::run);
@@ -220,6 +222,43 @@ impl Fleet {
                 .collect(),
             pending: self.outbox.rows(),
             newest_event: self.seq,
+        }
+    }
+}
+
+/// At most one commit is open, everybody says the same of it, and what is done is never begun again.
+fn check_journal(job: &Job, wrong: &mut Vec<String>) {
+    let (id, journal, run) = (job.id, &job.journal, job.run());
+    let committing = run.filter(|run| run.phase == Phase::Committing).map(|run| run.attempt);
+    let open = journal.intent.as_ref().map(|intent| intent.attempt);
+    if committing != open.filter(|attempt| run.is_some_and(|run| run.attempt == *attempt)) {
+        wrong.push(format!("{id} is committing in {committing:?}, and its open intent is of {open:?}"));
+    }
+    for attempt in &job.attempts {
+        let settled_by_a_person = !job.reviews.is_empty();
+        if attempt.effect == Effect::Unknown && open != Some(attempt.id) && !settled_by_a_person {
+            wrong.push(format!("{id} forgot what {} may have done", attempt.id));
+        }
+    }
+    if open.is_some_and(|open| job.attempt(open).is_none_or(|attempt| attempt.effect != Effect::Unknown)) {
+        wrong.push(format!("{id} has an open intent, and its attempt an effect that is known"));
+    }
+    if run.is_some_and(|run| run.phase.has_started()) {
+        return;
+    }
+    match &journal.intent {
+        Some(intent) if !intent.can_settle => {
+            wrong.push(format!("{id} is to go on, and nobody can find out what its commit did"));
+        }
+        None if journal.settle_only => wrong.push(format!("{id} is to settle nothing")),
+        None if !journal.done.is_empty() && job.reviews.is_empty() => {
+            wrong.push(format!("{id} has done a commit and is to run again"));
+        }
+        Some(_) | None => {}
+    }
+    for (path, counts) in &journal.loops {
+        if counts.done + counts.failed > counts.items || counts.committed > counts.done {
+            wrong.push(format!("{id} counts the loop {path} wrongly: {counts:?}"));
         }
     }
 }

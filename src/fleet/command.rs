@@ -3,9 +3,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    attempt::{Artifact, FailureReport, StepRecord},
+    attempt::{Artifact, FailedStep, FailureReport, StepRecord},
     concurrency::Concurrency,
     document::{DocumentKind, DocumentSpec, Labels},
+    journal::{Decided, LoopItemState, LoopKey},
     lease::Fence,
     machine::{Certificate, ModeName, ReadinessReport, Session},
     subscriber::{Notify, SecretText, SubscriberId},
@@ -26,6 +27,7 @@ pub enum Command {
     ReleaseJob(ReleaseJob),
     /// What a restored backup begins with.
     Restore(Restore),
+    ReviewJob(ReviewJob),
     Replay(Replay),
     PutDocument(PutDocument),
     DeleteDocument(DeleteDocument),
@@ -134,6 +136,16 @@ pub struct Restore {
     /// Random.
     pub seed: Digest,
     pub backup_at: Timestamp,
+}
+
+/// What a person decides about a job that needs a review.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReviewJob {
+    pub job: JobId,
+    pub decision: Decided,
+    /// Needed with `Retry`.
+    pub note: Option<String>,
+    pub by: Principal,
 }
 
 /// What this request made when it came before; `not_found` where it did not. For requests that would be refused today before the
@@ -327,6 +339,9 @@ pub enum ReportBody {
     /// Takes no number.
     Renew,
     Steps(Progress),
+    Intent(IntentReport),
+    Settled(SettledReport),
+    Loop(LoopReport),
     Complete {
         progress: Progress,
         end: End,
@@ -343,6 +358,39 @@ pub struct Progress {
     pub steps_total: u32,
     /// How long the step under way may take until something more is told; None where no step is told of.
     pub quiet_ms: Option<u64>,
+}
+
+/// A commit is about to happen, and does once this is acknowledged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IntentReport {
+    pub step: FailedStep,
+    pub key: Option<LoopKey>,
+    pub vars: Json,
+    pub can_settle: bool,
+}
+
+/// What became of the open intent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SettledReport {
+    pub step: FailedStep,
+    pub key: Option<LoopKey>,
+    pub done: bool,
+    pub vars: Json,
+}
+
+/// How far a keyed loop is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoopReport {
+    pub path: String,
+    pub total: Option<u32>,
+    pub items: Vec<LoopItem>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoopItem {
+    pub key: String,
+    pub state: LoopItemState,
+    pub result: Option<Json>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -6,6 +6,7 @@ use super::{
     batch::Batch,
     document::{DocumentKind, DocumentVersion},
     job::Job,
+    journal::{LoopItemRow, LoopKey},
     message::{DeliveryRow, Posted},
     rows::{ArtifactRow, IdempotencyRow, Made, StepRow, UniqueKeyRow, Write},
     state::Fleet,
@@ -33,6 +34,7 @@ pub(super) struct Dirty {
     deliveries: BTreeMap<(SubscriberId, u64), DeliveryRow>,
     /// Of channels, also of deleted ones.
     pub(super) targets: BTreeSet<Name>,
+    pub(super) loop_items: BTreeMap<(JobId, LoopKey), LoopItemRow>,
     /// Settled since then: still answered from memory, because the store does not have them yet.
     pub(super) settled: Settled,
 }
@@ -42,7 +44,8 @@ pub(super) struct Settled {
     pub(super) jobs: BTreeMap<JobId, Job>,
     pub(super) batches: BTreeMap<BatchId, Batch>,
     pub(super) idempotency: BTreeMap<IdempotencyId, IdempotencyRow>,
-    pub(super) unique_keys: BTreeMap<(Name, String), UniqueKeyRow>,
+    /// None: the row goes.
+    pub(super) unique_keys: BTreeMap<(Name, String), Option<UniqueKeyRow>>,
 }
 
 /// Which job or batch an open idempotency key made, and from which body.
@@ -84,7 +87,10 @@ impl Dirty {
             None => Write::JoinTokenGone(*id),
         }));
         writes.extend(idempotency.into_values().map(|row| Write::Idempotency(Box::new(row))));
-        writes.extend(unique_keys.into_values().map(|row| Write::UniqueKey(Box::new(row))));
+        writes.extend(unique_keys.into_iter().map(|((workflow, key), row)| match row {
+            Some(row) => Write::UniqueKey(Box::new(row)),
+            None => Write::UniqueKeyGone { workflow, key },
+        }));
         writes.extend(self.steps.into_iter().map(|row| Write::Step(Box::new(row))));
         writes.extend(self.artifacts.into_iter().map(|row| Write::Artifact(Box::new(row))));
         writes.extend(self.targets.into_iter().map(|channel| match fleet.targets.get(&channel) {
@@ -94,6 +100,7 @@ impl Dirty {
         // What was posted and settled at once is settled in the end.
         writes.extend(self.posted.into_iter().map(Write::Posted));
         writes.extend(self.deliveries.into_values().map(|row| Write::Delivery(Box::new(row))));
+        writes.extend(self.loop_items.into_values().map(|row| Write::LoopItem(Box::new(row))));
         writes
     }
 }

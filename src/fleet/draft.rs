@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Decision,
+    attempt::Failure,
     event::{Event, Fact},
+    failure,
     job::Job,
     refusal::Refusal,
     reply::Reply,
@@ -63,13 +65,26 @@ impl<'a> Draft<'a> {
         self.push(Fact::JobSucceeded { job: job.id, output });
     }
 
+    /// What nobody has settled can't simply be cancelled: a person has to look.
     pub(super) fn cancel(&mut self, job: &Job) {
+        if job.journal.intent.is_some() {
+            return self.review(job, failure::of_cancel(job));
+        }
         self.settle(job);
         self.push(Fact::JobCancelled { job: job.id });
     }
 
-    pub(super) fn fail(&mut self, job: &Job, failure: super::attempt::Failure) {
+    /// As for `cancel`.
+    pub(super) fn fail(&mut self, job: &Job, failure: Failure) {
+        if job.journal.intent.is_some() {
+            return self.review(job, failure);
+        }
         self.settle(job);
+        self.fail_settled(job, failure);
+    }
+
+    /// One that was settled already, as one that needs a review is.
+    pub(super) fn fail_settled(&mut self, job: &Job, failure: Failure) {
         if let Some(batch) = job.spec.batch {
             *self.failed.entry(batch).or_default() += 1;
         }
@@ -77,11 +92,17 @@ impl<'a> Draft<'a> {
     }
 
     /// What became of an open job in a backup that was restored; with a failure it needs a review.
-    pub(super) fn restored(&mut self, job: &Job, failure: Option<super::attempt::Failure>, backup_at: Timestamp) {
+    pub(super) fn restored(&mut self, job: &Job, failure: Option<Failure>, backup_at: Timestamp) {
         if failure.is_some() {
             self.settle(job);
         }
         self.push(Fact::JobRestored { job: job.id, failure: failure.map(Box::new), backup_at });
+    }
+
+    pub(super) fn review(&mut self, job: &Job, failure: Failure) {
+        self.settle(job);
+        let failure = Box::new(failure::for_review(job, failure));
+        self.push(Fact::JobNeedsReview { job: job.id, failure });
     }
 
     fn settle(&mut self, job: &Job) {

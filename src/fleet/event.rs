@@ -9,6 +9,7 @@ use super::{
     batch::Batch,
     document::{DocumentHead, DocumentKind, DocumentVersion, Labels, Pause},
     job::{BlockedReason, CancelRequest, Job},
+    journal::{Decided, Intent, LoopCounts, LoopItemRow},
     lease::{Answer, RevokeWhy},
     machine::{Certificate, Machine, Mode, Readiness, Session},
     message::{Failed, Parked, Replayed, Settled},
@@ -77,12 +78,24 @@ facts! {
     "job.offered" JobOffered { job: JobId, machine: MachineId, machine_name: MachineName, attempt: AttemptId, number: u32, epoch: Epoch, }
     "job.accepted" JobAccepted { job: JobId, machine: MachineId, attempt: AttemptId, incarnation: Incarnation, number: u64, answer: Answer, }
     "job.started" JobStarted { job: JobId, machine: MachineId, attempt: AttemptId, number: u64, answer: Answer, }
-    /// Another attempt follows: at once, or at `due`.
-    "job.requeued" JobRequeued { job: JobId, due: Option<Timestamp>, }
+    /// Another attempt follows: at once, or at `due`. `settle_only`: it finds out what became of an open commit, and no more.
+    "job.requeued" JobRequeued { job: JobId, due: Option<Timestamp>, settle_only: bool, }
     "job.cancel_requested" JobCancelRequested { job: JobId, request: CancelRequest, }
     "job.succeeded" JobSucceeded { job: JobId, #[serde(skip)] output: Option<Json>, }
     "job.failed" JobFailed { job: JobId, failure: Box<Failure>, }
     "job.cancelled" JobCancelled { job: JobId, }
+    /// Whether a commit happened is not known, and only a person can find out.
+    "job.needs_review" JobNeedsReview { job: JobId, failure: Box<Failure>, }
+    /// `row` is the job as it is from now on; `batch` its batch as it was.
+    "job.reviewed" JobReviewed {
+        job: JobId, decision: Decided, note: Option<String>,
+        #[serde(skip)] row: Option<Box<Job>>, #[serde(skip)] batch: Option<Box<Batch>>,
+    }
+    /// A keyed loop began, or rounds of it ended.
+    "job.progressed" JobProgressed {
+        job: JobId, machine: MachineId, attempt: AttemptId, number: u64, answer: Answer, path: String, counts: LoopCounts,
+        #[serde(skip)] items: Vec<LoopItemRow>,
+    }
     /// The machine may be offered the job again. Not durable.
     "job.cooled_down" CooledDown { job: JobId, machine: MachineId, }
     /// The agent is at work: steps and artifacts so far.
@@ -90,6 +103,17 @@ facts! {
         job: JobId, machine: MachineId, attempt: AttemptId, number: u64, answer: Answer,
         #[serde(skip)] steps: Vec<StepRecord>, artifacts: Vec<Artifact>, steps_done: u32, steps_total: u32,
         #[serde(skip)] quiet_ms: Option<u64>,
+    }
+    /// A commit is about to happen: from here on the job is not replayed blindly.
+    "attempt.intent_recorded" AttemptIntentRecorded {
+        job: JobId, machine: MachineId, attempt: AttemptId, number: u64, answer: Answer, intent: Box<Intent>,
+        #[serde(skip)] vars: Option<Json>,
+    }
+    /// What became of the open intent, which may be that of an earlier attempt. `effect`: of that attempt, by what is known now.
+    "attempt.effect_settled" AttemptEffectSettled {
+        job: JobId, machine: MachineId, attempt: AttemptId, number: u64, answer: Answer, intent: Box<Intent>, done: bool,
+        effect: Effect, #[serde(skip)] vars: Option<Json>, #[serde(skip)] item: Option<Box<LoopItemRow>>,
+        #[serde(skip)] counts: Option<LoopCounts>,
     }
     /// The agent has to stop; it keeps the lease until it says that it has, or until the lease lapses.
     "attempt.revoked" AttemptRevoked { job: JobId, machine: MachineId, attempt: AttemptId, why: RevokeWhy, }

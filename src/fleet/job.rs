@@ -8,6 +8,7 @@ use super::{
     attempt::{Attempt, Failure},
     concurrency::Concurrency,
     document::{Labels, RetryPolicy},
+    journal::{Journal, Review},
     subscriber::Notify,
     token::Principal,
 };
@@ -20,7 +21,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
     pub id: JobId,
-    /// What was asked for; never changes.
+    /// What was asked for; never changes, but that a review drops a deadline that is over.
     pub spec: Arc<JobSpec>,
     pub state: JobState,
     pub created_at: Timestamp,
@@ -35,6 +36,11 @@ pub struct Job {
     pub attempts: Vec<Attempt>,
     /// Offers turned down since it last became placeable; the fifth blocks it.
     pub declines: u32,
+    #[serde(default, skip_serializing_if = "Journal::is_empty")]
+    pub journal: Box<Journal>,
+    /// Oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reviews: Vec<Review>,
 }
 
 /// What a job asks for, pinned when it was submitted.
@@ -138,6 +144,15 @@ pub enum Phase {
     Accepted,
     /// Steps run.
     Executing,
+    /// A commit of this attempt may be happening: its intent is acknowledged and not settled.
+    Committing,
+}
+
+impl Phase {
+    /// Whether steps may run.
+    pub const fn has_started(self) -> bool {
+        matches!(self, Self::Executing | Self::Committing)
+    }
 }
 
 /// The state's word, as the API and the counters use it.

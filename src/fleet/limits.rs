@@ -1,6 +1,7 @@
 //! Sizes everything must keep to, each told with its number.
 
 use super::{document::Labels, refusal::Fault, settings::Settings};
+use crate::ids::Json;
 
 pub(super) const PRIORITY_MAX: i32 = 100;
 /// With room for what systems and programs add to a name.
@@ -45,6 +46,30 @@ impl<'a> Checks<'a> {
         }
     }
 
+    pub(super) fn vars(&mut self, pointer: &str, vars: &Json) {
+        let (bytes, max) = (bytes_of(vars), self.settings.max_vars_bytes);
+        if bytes > max {
+            let detail = format!("take {bytes} bytes, and at most {max} are kept with a commit: keep less in them");
+            self.fault(pointer, detail);
+        }
+    }
+
+    pub(super) fn result(&mut self, pointer: &str, result: Option<&Json>) {
+        let (bytes, max) = (result.map_or(0, bytes_of), self.settings.max_result_bytes);
+        if bytes > max {
+            let detail = format!("takes {bytes} bytes, and at most {max} are kept for an item: keep less of it");
+            self.fault(pointer, detail);
+        }
+    }
+
+    /// Of one report.
+    pub(super) fn report_items(&mut self, pointer: &str, items: usize) {
+        let max = self.settings.max_steps_per_report;
+        if items > max {
+            self.fault(pointer, format!("at most {max} items fit one report: send several"));
+        }
+    }
+
     /// Files lie beside each other in one folder, on any system: names that could mean another place, or the same one twice,
     /// are none.
     pub(super) fn file_name(&mut self, pointer: &str, name: &str) {
@@ -67,6 +92,10 @@ impl<'a> Checks<'a> {
             }
         }
     }
+}
+
+fn bytes_of(json: &Json) -> u64 {
+    u64::try_from(json.as_str().len()).unwrap_or(u64::MAX)
 }
 
 /// A key as one part of an RFC 6901 pointer, at bounded length.

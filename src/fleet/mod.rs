@@ -21,10 +21,12 @@ mod document;
 mod draft;
 mod event;
 mod explain;
+mod failure;
 mod fairness;
 mod fit;
 mod index;
 mod job;
+mod journal;
 mod lease;
 mod limits;
 mod machine;
@@ -53,9 +55,10 @@ pub use attempt::{Artifact, Attempt, Category, Effect, FailedStep, Failure, Fail
 pub use batch::{Batch, Counts};
 pub use command::{
     Attempted, CancelBatch, CancelJob, Command, CreateJoinToken, CreateToken, DeleteDocument, DeliveryReport, End,
-    Idempotency, JobRequest, JoinMachine, PatchMachine, PauseDocument, PauseFleet, Poll, Progress, PutChannel,
-    PutDocument, ReleaseJob, RemoveMachine, RenewCertificate, Replay, ReplayMessages, Report, ReportBody, Restore,
-    ResumeDocument, ResumeFleet, RetryJob, RevokeJoinToken, RevokeToken, SetMode, SubmitBatch, SubmitJob, TargetChange,
+    Idempotency, IntentReport, JobRequest, JoinMachine, LoopItem, LoopReport, PatchMachine, PauseDocument, PauseFleet,
+    Poll, Progress, PutChannel, PutDocument, ReleaseJob, RemoveMachine, RenewCertificate, Replay, ReplayMessages,
+    Report, ReportBody, Restore, ResumeDocument, ResumeFleet, RetryJob, ReviewJob, RevokeJoinToken, RevokeToken,
+    SetMode, SettledReport, SubmitBatch, SubmitJob, TargetChange,
 };
 pub use concurrency::Concurrency;
 pub use decide::{decide, faults_of, needs};
@@ -69,6 +72,7 @@ pub use job::{
     AppPin, BlockedReason, CancelRequest, CancelWhy, IdempotencyKey, Job, JobSpec, JobState, PausedThing, Phase, Place,
     Run, StateName,
 };
+pub use journal::{Decided, Intent, Journal, LoopCounts, LoopItemRow, LoopItemState, LoopKey, Review};
 pub use lease::{Answer, EndedLease, Fence, Holder, Lease, LeaseState, RevokeWhy};
 pub use machine::{
     Certificate, Machine, Mode, ModeName, Readiness, ReadinessReport, ReadinessState, Session, Stats, Status,

@@ -6,6 +6,7 @@ use super::{
     batch::Batch,
     document::DocumentHead,
     job::{Job, JobSpec},
+    journal::Journal,
     lease::{Answer, RevokeWhy},
     machine::Machine,
     token::{JoinToken, Token},
@@ -49,6 +50,8 @@ pub enum JobDid {
     CancelRequested,
     /// `200`: it goes on.
     Released,
+    /// `200`: a person has decided.
+    Reviewed,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -122,6 +125,8 @@ pub struct Offer {
     pub spec: Arc<JobSpec>,
     /// Of the lease, once accepted.
     pub ttl_ms: u64,
+    /// What earlier attempts have left.
+    pub journal: Option<Box<Journal>>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

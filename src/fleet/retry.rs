@@ -10,6 +10,9 @@ use super::{
 };
 use crate::time::Timestamp;
 
+/// Attempts beyond the policy that only find out what became of one open commit.
+const MAX_SETTLE_TRIES: u32 = 3;
+
 /// What follows a failed or lost attempt that had no effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
@@ -43,6 +46,18 @@ impl Fleet {
         Next::Again { due: Some(due) }
     }
 
+    /// Whether an attempt may follow that only finds out what became of an open commit, and when. The policy has nothing to say
+    /// about it: nothing is done again by it.
+    pub(super) fn settling_after(&self, job: &Job, now: Timestamp) -> Option<Timestamp> {
+        let deadline = job.spec.deadline;
+        if job.journal.settle_tries >= MAX_SETTLE_TRIES || deadline.is_some_and(|deadline| deadline <= now) {
+            return None;
+        }
+        let due = now.saturating_add(self.backoff(job, attempts_used(job) + 1));
+        // Rather early than not at all.
+        Some(if deadline.is_some_and(|deadline| deadline <= due) { now } else { due })
+    }
+
     /// Doubles with each attempt up to the maximum, then varied by a fifth so that jobs which failed together do not return together.
     fn backoff(&self, job: &Job, used: u32) -> Duration {
         let policy = &job.spec.retry;
@@ -54,8 +69,10 @@ impl Fleet {
     }
 }
 
-/// Attempts that count and have ended.
+/// Attempts that count and have ended, since a person last sent the job on.
 pub(super) fn attempts_used(job: &Job) -> u32 {
-    let counted = job.attempts.iter().filter(|attempt| attempt.outcome.is_some_and(Outcome::counts));
+    let from = job.reviews.last().map_or(0, |review| review.attempt);
+    let since = job.attempts.iter().filter(|attempt| attempt.number > from);
+    let counted = since.filter(|attempt| attempt.outcome.is_some_and(Outcome::counts));
     u32::try_from(counted.count()).unwrap_or(u32::MAX)
 }

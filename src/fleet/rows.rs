@@ -9,6 +9,7 @@ use super::{
     batch::Batch,
     document::{DocumentHead, DocumentKind, DocumentVersion, Pause},
     job::{IdempotencyKey, Job},
+    journal::{LoopItemRow, LoopKey},
     machine::Machine,
     message::{DeliveryRow, PendingRow, Posted},
     subscriber::{SubscriberId, TargetRow},
@@ -35,6 +36,10 @@ pub enum Write {
     JoinTokenGone(JoinTokenId),
     Idempotency(Box<IdempotencyRow>),
     UniqueKey(Box<UniqueKeyRow>),
+    UniqueKeyGone {
+        workflow: Name,
+        key: String,
+    },
     Step(Box<StepRow>),
     Artifact(Box<ArtifactRow>),
     /// Goes with the event of its number, in the same transaction.
@@ -42,6 +47,7 @@ pub enum Write {
     Delivery(Box<DeliveryRow>),
     Target(Box<TargetRow>),
     TargetGone(Name),
+    LoopItem(Box<LoopItemRow>),
 }
 
 /// The fleet's own counters. One row.
@@ -144,8 +150,9 @@ pub enum Need {
         workflow: Name,
         key: String,
     },
-    /// With the row of its unique key, where it has a key.
+    /// With the row of its unique key and its batch, where it has them.
     Job(JobId),
+    LoopItem(JobId, LoopKey),
     Batch(BatchId),
     Version {
         kind: DocumentKind,
@@ -171,4 +178,5 @@ pub struct Found {
     pub batches: BTreeMap<BatchId, Batch>,
     pub versions: BTreeMap<(DocumentKind, Name, u32), DocumentVersion>,
     pub messages: Vec<u64>,
+    pub loop_items: BTreeMap<(JobId, LoopKey), LoopItemRow>,
 }

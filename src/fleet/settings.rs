@@ -39,6 +39,14 @@ pub struct Settings {
     /// Of a `key`, an idempotency key, a label or a reason.
     pub max_text_chars: usize,
     pub max_artifacts_per_attempt: u32,
+    /// Of the variables kept with a commit, as JSON.
+    pub max_vars_bytes: u64,
+    /// Items of all keyed loops of a job.
+    pub max_loop_items: u32,
+    /// Of the result of one item.
+    pub max_result_bytes: u64,
+    /// Of the keys and results of all items of a job: an offer carries them all.
+    pub max_results_bytes: u64,
     /// Steps of one report.
     pub max_steps_per_report: usize,
     /// Waiting through so many placements is worth one level of priority.
@@ -83,6 +91,10 @@ impl Default for Settings {
             max_entries: 64,
             max_text_chars: 256,
             max_artifacts_per_attempt: 2_000,
+            max_vars_bytes: 256 << 10,
+            max_loop_items: 10_000,
+            max_result_bytes: 16 << 10,
+            max_results_bytes: 4 << 20,
             max_steps_per_report: 1_000,
             ageing_placements: 10,
             unique_for: 365 * day,

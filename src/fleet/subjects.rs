@@ -22,12 +22,17 @@ impl Event {
             | Fact::JobCancelRequested { job, .. }
             | Fact::JobSucceeded { job, .. }
             | Fact::JobFailed { job, .. }
+            | Fact::JobNeedsReview { job, .. }
+            | Fact::JobReviewed { job, .. }
             | Fact::JobCancelled { job } => Subjects { job: Some(*job), ..none },
             Fact::CooledDown { job, machine } => Subjects { job: Some(*job), machine: Some(*machine), ..none },
             Fact::JobOffered { job, machine, attempt, .. }
             | Fact::JobAccepted { job, machine, attempt, .. }
             | Fact::JobStarted { job, machine, attempt, .. }
             | Fact::AttemptProgressed { job, machine, attempt, .. }
+            | Fact::AttemptIntentRecorded { job, machine, attempt, .. }
+            | Fact::AttemptEffectSettled { job, machine, attempt, .. }
+            | Fact::JobProgressed { job, machine, attempt, .. }
             | Fact::AttemptRevoked { job, machine, attempt, .. }
             | Fact::AttemptFinished { job, machine, attempt, .. }
             | Fact::AttemptDeclined { job, machine, attempt, .. }
@@ -86,6 +91,8 @@ impl Event {
             | Fact::MachineStalePoll { .. }
             | Fact::CooledDown { .. }
             | Fact::AttemptLateReport { .. }
+            | Fact::AttemptIntentRecorded { .. }
+            | Fact::JobProgressed { .. }
             | Fact::AttemptProgressed { .. } => {}
             Fact::TokenRevoked { token } => {
                 wakes.insert(Wake::Token(*token));

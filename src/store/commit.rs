@@ -54,6 +54,7 @@ struct Tables<'t> {
     idempotency: Table<'t, (u128, &'static str, &'static str), Bytes>,
     job_keys: Table<'t, (&'static str, &'static str), Bytes>,
     targets: Table<'t, &'static str, Bytes>,
+    loop_items: Table<'t, (u128, &'static str, &'static str), Bytes>,
 }
 
 /// What the writer knows beside the batch.
@@ -133,6 +134,7 @@ impl<'t> Tables<'t> {
             idempotency: transaction.open_table(tables::IDEMPOTENCY)?,
             job_keys: transaction.open_table(tables::JOB_KEYS)?,
             targets: transaction.open_table(tables::TARGETS)?,
+            loop_items: transaction.open_table(tables::LOOP_ITEMS)?,
         })
     }
 
@@ -156,6 +158,13 @@ impl<'t> Tables<'t> {
             Write::Idempotency(row) => put(&mut self.idempotency, idempotency_key(&row.key), "an idempotency key", row),
             Write::UniqueKey(row) => {
                 put(&mut self.job_keys, (row.workflow.as_str(), row.key.as_str()), "a job's key", row)
+            }
+            Write::UniqueKeyGone { workflow, key } => {
+                Ok(self.job_keys.remove((workflow.as_str(), key.as_str())).map(drop)?)
+            }
+            Write::LoopItem(row) => {
+                let key = (row.job.raw(), row.round.path.as_str(), row.round.key.as_str());
+                put(&mut self.loop_items, key, "an item of a loop", row)
             }
             Write::Step(row) => self.put_step(row),
             Write::Artifact(row) => self.put_artifact(row),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{Reader, error::StoreError, page::Page, record, tables};
 use crate::{
-    fleet::{ArtifactRow, Batch, DocumentKind, DocumentVersion, StepRow},
+    fleet::{ArtifactRow, Batch, DocumentKind, DocumentVersion, LoopItemRow, StepRow},
     ids::{BatchId, Digest, JobId, MachineId, Name},
     time::Timestamp,
 };
@@ -50,6 +50,14 @@ impl Reader {
     pub fn artifact(&self, job: JobId, attempt: u32, name: &str) -> Result<Option<ArtifactRow>, StoreError> {
         let artifacts = self.shared.begin_read()?.open_table(tables::ARTIFACTS)?;
         read("an artifact", artifacts.get((job.raw(), attempt, name))?)
+    }
+
+    /// What is known of the rounds of a job's keyed loops. The fleet bounds how many there are.
+    pub fn loop_items(&self, job: JobId) -> Result<Vec<LoopItemRow>, StoreError> {
+        let items = self.shared.begin_read()?.open_table(tables::LOOP_ITEMS)?;
+        let job = job.raw();
+        let range = items.range((job, "", "")..(job.saturating_add(1), "", ""))?;
+        range.map(|row| record::decode("an item of a loop", row?.1.value())).collect()
     }
 
     pub fn version(

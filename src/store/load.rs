@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use super::{Reader, commit::META_KEY, error::StoreError, history::read, job_index, jobs, outbox, record, tables};
 use crate::{
     fleet::{Found, IdempotencyKey, Made, Meta, Need, Rows},
-    ids::{BatchId, Digest, JobId},
+    ids::{BatchId, Digest, JobId, Name},
 };
 
 impl Reader {
@@ -50,7 +50,14 @@ impl Reader {
 
 fn find_one(transaction: &ReadTransaction, need: &Need, found: &mut Found) -> Result<(), StoreError> {
     match need {
-        Need::Job(id) => find_job(transaction, *id, found),
+        Need::Job(id) => {
+            find_job(transaction, *id, found)?;
+            let Some(spec) = found.jobs.get(id).map(|job| job.spec.clone()) else { return Ok(()) };
+            if let Some(key) = &spec.key {
+                find_unique_key(transaction, &spec.workflow, key, found)?;
+            }
+            spec.batch.map_or(Ok(()), |batch| find_batch(transaction, batch, found))
+        }
         Need::Batch(id) => find_batch(transaction, *id, found),
         Need::Idempotency(key) => {
             let rows = transaction.open_table(tables::IDEMPOTENCY)?;
@@ -61,10 +68,12 @@ fn find_one(transaction: &ReadTransaction, need: &Need, found: &mut Found) -> Re
                 None => Ok(()),
             }
         }
-        Need::UniqueKey { workflow, key } => {
-            let rows = transaction.open_table(tables::JOB_KEYS)?;
-            if let Some(row) = read("a job's key", rows.get((workflow.as_str(), key.as_str()))?)? {
-                found.unique_keys.insert((workflow.clone(), key.clone()), row);
+        Need::UniqueKey { workflow, key } => find_unique_key(transaction, workflow, key, found),
+        Need::LoopItem(job, round) => {
+            let rows = transaction.open_table(tables::LOOP_ITEMS)?;
+            let row = rows.get((job.raw(), round.path.as_str(), round.key.as_str()))?;
+            if let Some(row) = read("an item of a loop", row)? {
+                found.loop_items.insert((*job, round.clone()), row);
             }
             Ok(())
         }
@@ -80,6 +89,19 @@ fn find_one(transaction: &ReadTransaction, need: &Need, found: &mut Found) -> Re
             Ok(())
         }
     }
+}
+
+fn find_unique_key(
+    transaction: &ReadTransaction,
+    workflow: &Name,
+    key: &str,
+    found: &mut Found,
+) -> Result<(), StoreError> {
+    let rows = transaction.open_table(tables::JOB_KEYS)?;
+    if let Some(row) = read("a job's key", rows.get((workflow.as_str(), key))?)? {
+        found.unique_keys.insert((workflow.clone(), key.to_owned()), row);
+    }
+    Ok(())
 }
 
 fn find_job(transaction: &ReadTransaction, id: JobId, found: &mut Found) -> Result<(), StoreError> {

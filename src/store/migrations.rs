@@ -7,8 +7,11 @@ use super::{error::StoreError, tables};
 type Step = fn(&WriteTransaction) -> Result<(), StoreError>;
 
 /// Name (for the log) and step. The schema version of a database is how many of them it has gone through.
-const MIGRATIONS: &[(&str, Step)] =
-    &[("create the tables", tables::create_all), ("add the outbox", tables::create_outbox)];
+const MIGRATIONS: &[(&str, Step)] = &[
+    ("create the tables", tables::create_all),
+    ("add the outbox", tables::create_outbox),
+    ("add the items of keyed loops", tables::add_loop_items),
+];
 
 const SCHEMA: &str = "schema";
 

@@ -201,10 +201,25 @@ impl Work<'_> {
                 self.pruned.artifacts += 1;
             }
         }
+        self.loop_items(id)?;
         if self.take() {
             job_index::remove(&mut self.transaction.open_table(tables::JOB_INDEX)?, &job)?;
             jobs.remove(raw)?;
             self.pruned.jobs += 1;
+        }
+        Ok(())
+    }
+
+    fn loop_items(&mut self, id: JobId) -> Result<(), StoreError> {
+        let (raw, next) = (id.raw(), id.raw().saturating_add(1));
+        let mut items = self.transaction.open_table(tables::LOOP_ITEMS)?;
+        let of_job = items.range((raw, "", "")..(next, "", ""))?.take(self.left.saturating_add(1));
+        let key = |(_, path, key): (u128, &str, &str)| (path.to_owned(), key.to_owned());
+        let keys: Result<Vec<_>, _> = of_job.map(|row| row.map(|(found, _)| key(found.value()))).collect();
+        for (path, key) in keys? {
+            if self.take() {
+                items.remove((raw, path.as_str(), key.as_str()))?;
+            }
         }
         Ok(())
     }

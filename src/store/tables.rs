@@ -45,6 +45,8 @@ pub(super) const DELIVERIES: TableDefinition<'static, (&str, u64), Bytes> = Tabl
 pub(super) const MESSAGE_ORDER: TableDefinition<'static, (u64, &str), ()> = TableDefinition::new("message_order");
 /// Where channels send, by name.
 pub(super) const TARGETS: TableDefinition<'static, &str, Bytes> = TableDefinition::new("channel_targets");
+/// (job, path of the loop, key of the round).
+pub(super) const LOOP_ITEMS: TableDefinition<'static, (u128, &str, &str), Bytes> = TableDefinition::new("loop_items");
 
 /// Opening a table in a write transaction creates it, so that read transactions never miss one.
 pub(super) fn create_all(transaction: &WriteTransaction) -> Result<(), StoreError> {
@@ -75,5 +77,10 @@ pub(super) fn create_outbox(transaction: &WriteTransaction) -> Result<(), StoreE
     transaction.open_table(DELIVERIES)?;
     transaction.open_table(MESSAGE_ORDER)?;
     transaction.open_table(TARGETS)?;
+    Ok(())
+}
+
+pub(super) fn add_loop_items(transaction: &WriteTransaction) -> Result<(), StoreError> {
+    transaction.open_table(LOOP_ITEMS)?;
     Ok(())
 }

@@ -58,6 +58,8 @@ fn job(number: u64, workflow: &str) -> Job {
         cancel: None,
         attempts: Vec::new(),
         declines: 0,
+        journal: Box::default(),
+        reviews: Vec::new(),
     }
 }
 

@@ -135,9 +135,11 @@ pub struct Job {
     /// 1 is next, among the jobs that compete for the same machines.
     pub queue_position: Option<u64>,
     pub blocked_reason: Option<String>,
-    #[schema(value_type = Value)]
-    pub progress: Option<Value>,
+    /// Of its keyed loops; null where it has none.
+    pub progress: Option<Progress>,
     pub failure: Option<Failure>,
+    /// What people decided when nobody knew its effect, oldest first.
+    pub reviews: Vec<Review>,
     pub attempts: Vec<Attempt>,
 }
 
@@ -147,6 +149,44 @@ pub struct Concurrency {
     /// Null where all jobs of the workflow count together.
     pub key: Option<String>,
     pub max: u32,
+}
+
+/// Items of all keyed loops of a job together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Progress {
+    pub total: u64,
+    pub done: u64,
+    pub failed: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReviewDecision {
+    /// Queue it again: it goes on after what is known to be done, and does again what is not.
+    Retry,
+    /// It has been done, or it has been completed by hand.
+    Succeed,
+    /// It stays undone.
+    Fail,
+}
+
+/// The body of `POST /v1/jobs/{id}/review`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewRequest {
+    pub decision: ReviewDecision,
+    /// What was found, for the record. Needed with `retry`, which may do it a second time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Review {
+    pub at: Timestamp,
+    /// Name of the token it was decided with.
+    pub by: Option<String>,
+    pub decision: ReviewDecision,
+    pub note: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -44,7 +44,10 @@ pub(super) fn apply(fleet: &mut Fleet, event: &Event) {
             });
         }
         Fact::JobRestored { .. } | Fact::JobReleased { .. } => fleet.restored_or_released(event),
-        Fact::JobRequeued { job, due } => fleet.change_job(*job, at, |job| {
+        Fact::JobRequeued { job, due, settle_only } => fleet.change_job(*job, at, |job| {
+            job.journal.settle_only = *settle_only;
+            // One that was turned down or withdrawn comes back as it was, and at once.
+            job.journal.settle_tries += u32::from(*settle_only && due.is_some());
             job.state = due.map_or(JobState::Queued, |due| JobState::Scheduled { due });
         }),
         Fact::JobCancelRequested { job, request } => {
@@ -55,6 +58,9 @@ pub(super) fn apply(fleet: &mut Fleet, event: &Event) {
         }),
         Fact::JobFailed { job, failure } => fleet.change_job(*job, at, |job| {
             job.state = JobState::Failed { failure: failure.clone() };
+        }),
+        Fact::JobNeedsReview { job, failure } => fleet.change_job(*job, at, |job| {
+            job.state = JobState::NeedsReview { failure: failure.clone() };
         }),
         Fact::JobCancelled { job } => fleet.change_job(*job, at, |job| job.state = JobState::Cancelled),
         _ => {}
@@ -119,19 +125,13 @@ impl Fleet {
         }
     }
 
-    fn settle_job(&mut self, mut job: Job, at: Timestamp) {
+    pub(super) fn settle_job(&mut self, mut job: Job, at: Timestamp) {
         let state = job.name_of_state();
         if state != StateName::NeedsReview {
             job.finished_at = Some(at);
+            job.journal.conclude();
         }
-        if matches!(state, StateName::Succeeded | StateName::NeedsReview)
-            && let Some(key) = &job.spec.key
-        {
-            let (workflow, key) = (job.spec.workflow.clone(), key.clone());
-            let until = at.saturating_add(self.settings.unique_for);
-            let row = UniqueKeyRow { workflow: workflow.clone(), key: key.clone(), job: job.id, until };
-            self.dirty.settled.unique_keys.insert((workflow, key), row);
-        }
+        self.settle_key(&job, at);
         if let Some(key) = &job.spec.idempotency {
             self.keep_idempotency(key, Made::Job(job.id), at);
         }
@@ -139,6 +139,19 @@ impl Fleet {
         self.clear_attempt_timers(job.id);
         self.dirty.jobs.remove(&job.id);
         self.dirty.settled.jobs.insert(job.id, job);
+    }
+
+    /// A job that needed a review holds its key by a row, which goes if it fails in the end.
+    fn settle_key(&mut self, job: &Job, at: Timestamp) {
+        let Some(key) = &job.spec.key else { return };
+        let id = (job.spec.workflow.clone(), key.clone());
+        if matches!(job.name_of_state(), StateName::Succeeded | StateName::NeedsReview) {
+            let until = at.saturating_add(self.settings.unique_for);
+            let row = UniqueKeyRow { workflow: id.0.clone(), key: id.1.clone(), job: job.id, until };
+            self.dirty.settled.unique_keys.insert(id, Some(row));
+        } else if !job.reviews.is_empty() {
+            self.dirty.settled.unique_keys.insert(id, None);
+        }
     }
 
     fn keep_idempotency(&mut self, key: &IdempotencyKey, made: Made, at: Timestamp) {
@@ -154,7 +167,7 @@ impl Fleet {
         }
     }
 
-    fn change_batch(&mut self, id: BatchId, change: impl FnOnce(&mut Batch)) {
+    pub(super) fn change_batch(&mut self, id: BatchId, change: impl FnOnce(&mut Batch)) {
         if let Some(batch) = self.batches.get_mut(&id) {
             change(batch);
             self.dirty.batches.insert(id);

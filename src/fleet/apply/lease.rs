@@ -134,7 +134,7 @@ impl Fleet {
     }
 
     /// While steps run and nobody has told it to stop.
-    fn expect_progress(&mut self, job: JobId, quiet: Duration, now: Mono) {
+    pub(super) fn expect_progress(&mut self, job: JobId, quiet: Duration, now: Mono) {
         if self.mono_timers.get(MonoTimer::Attempt(job)).is_some() {
             let until = now.saturating_add(quiet).saturating_add(self.settings.stuck_grace);
             self.mono_timers.set(MonoTimer::Progress(job), until);
@@ -153,6 +153,10 @@ impl Fleet {
         self.note_pace(*job, *attempt, *outcome, event.at);
         self.free_lease(*machine, report.map(|number| (number, None)));
         self.clear_attempt_timers(*job);
+        if *outcome == Outcome::Succeeded {
+            // The steps behind a commit that nothing verifies have worked.
+            self.change_open_job(*job, |job| drop(job.journal.close()));
+        }
         self.change_attempt(*job, *attempt, |attempt| {
             attempt.outcome = Some(*outcome);
             attempt.effect = *effect;
@@ -255,7 +259,7 @@ impl Fleet {
         }
     }
 
-    fn note_report(&mut self, machine: MachineId, number: u64, answer: &Answer) {
+    pub(super) fn note_report(&mut self, machine: MachineId, number: u64, answer: &Answer) {
         self.change_lease(machine, |lease| {
             lease.number = number;
             lease.answer = Some(answer.clone());
@@ -263,14 +267,14 @@ impl Fleet {
     }
 
     /// Where nothing changes that an index knows of.
-    fn change_open_job(&mut self, id: JobId, change: impl FnOnce(&mut Job)) {
+    pub(super) fn change_open_job(&mut self, id: JobId, change: impl FnOnce(&mut Job)) {
         if let Some(job) = self.jobs.get_mut(&id) {
             change(job);
             self.dirty.jobs.insert(id);
         }
     }
 
-    fn change_attempt(&mut self, job: JobId, attempt: AttemptId, change: impl FnOnce(&mut Attempt)) {
+    pub(super) fn change_attempt(&mut self, job: JobId, attempt: AttemptId, change: impl FnOnce(&mut Attempt)) {
         self.change_open_job(job, |job| {
             if let Some(attempt) = job.attempts.iter_mut().rev().find(|own| own.id == attempt) {
                 change(attempt);
@@ -278,7 +282,7 @@ impl Fleet {
         });
     }
 
-    fn change_phase(&mut self, job: JobId, at: Timestamp, phase: Phase) {
+    pub(super) fn change_phase(&mut self, job: JobId, at: Timestamp, phase: Phase) {
         self.change_job(job, at, |job| {
             if let JobState::Running(run) = &mut job.state {
                 run.phase = phase;
@@ -312,7 +316,7 @@ impl Fleet {
     }
 
     /// Whether renewals still lengthen a lease that is being revoked.
-    fn may_renew(&self, lease: &Lease, at: Timestamp) -> bool {
+    pub(in crate::fleet) fn may_renew(&self, lease: &Lease, at: Timestamp) -> bool {
         match lease.state {
             LeaseState::Offered => false,
             LeaseState::Held { .. } => true,
@@ -337,12 +341,14 @@ impl Fleet {
     }
 }
 
+const fn is_blameless(outcome: Option<Outcome>) -> bool {
+    matches!(outcome, Some(Outcome::Declined | Outcome::Cancelled))
+}
+
 fn make_room(job: &mut Job) {
     if job.attempts.len() >= MAX_ATTEMPTS_KEPT {
-        let blameless = job
-            .attempts
-            .iter()
-            .position(|attempt| matches!(attempt.outcome, Some(Outcome::Declined | Outcome::Cancelled)));
+        let blameless =
+            job.attempts.iter().position(|attempt| attempt.effect == Effect::None && is_blameless(attempt.outcome));
         if let Some(oldest) = blameless {
             job.attempts.remove(oldest);
         }

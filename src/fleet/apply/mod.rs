@@ -1,6 +1,7 @@
 //! What each event changes. Decides nothing: an event that was decided is a fact.
 
 mod document;
+mod effect;
 mod job;
 mod lease;
 mod machine;
@@ -30,6 +31,7 @@ pub fn apply(fleet: &mut Fleet, event: &Event) {
         | Fact::JobCancelRequested { .. }
         | Fact::JobSucceeded { .. }
         | Fact::JobFailed { .. }
+        | Fact::JobNeedsReview { .. }
         | Fact::JobCancelled { .. } => job::apply(fleet, event),
         Fact::JobOffered { .. }
         | Fact::JobAccepted { .. }
@@ -40,6 +42,10 @@ pub fn apply(fleet: &mut Fleet, event: &Event) {
         | Fact::AttemptFinished { .. }
         | Fact::AttemptDeclined { .. }
         | Fact::AttemptLateReport { .. } => lease::apply(fleet, event),
+        Fact::AttemptIntentRecorded { .. }
+        | Fact::AttemptEffectSettled { .. }
+        | Fact::JobProgressed { .. }
+        | Fact::JobReviewed { .. } => effect::apply(fleet, event),
         Fact::MachineJoined { .. }
         | Fact::MachineOnline { .. }
         | Fact::MachineOffline { .. }

@@ -6,6 +6,7 @@ use crate::fleet::{
     command::{CancelBatch, CancelJob},
     draft::Draft,
     event::Fact,
+    failure,
     job::{CancelRequest, CancelWhy, Job, Phase, StateName},
     lease::RevokeWhy,
     refusal::Refusal,
@@ -57,8 +58,7 @@ fn end_now(draft: &mut Draft<'_>, job: &Job, why: &CancelWhy) {
     match why {
         CancelWhy::Asked { .. } => draft.cancel(job),
         CancelWhy::Deadline => {
-            let failure = ended::deadline_failure(job);
-            draft.fail(job, failure);
+            draft.fail(job, failure::of_deadline(job));
         }
     }
 }

@@ -1,18 +1,17 @@
 //! How a lease ends and what its job does next.
 
-use std::time::Duration;
-
 use crate::{
     fleet::{
-        attempt::{Attempt, Category, Effect, Failure, FailureReport, Outcome, Seen},
+        attempt::{Category, Effect, Failure, FailureReport, Outcome},
         draft::Draft,
         event::{Declining, Fact},
+        failure,
         job::{BlockedReason, CancelWhy, Job, Run},
         lease::{LeaseState, RevokeWhy},
         retry::Next,
     },
-    ids::{Digest, Json},
-    time::format_duration,
+    ids::Json,
+    time::Timestamp,
 };
 
 /// How an attempt ended, as the fleet sees it.
@@ -39,13 +38,12 @@ pub(super) fn finish(draft: &mut Draft<'_>, job: &Job, run: Run, ended: Ended, r
             draft.succeed(job, output);
         }
         Ended::Failed(told) => {
-            let failure = failure(draft, job, run, told);
+            let failure = failure::of_attempt(draft, job, run, told);
             finish_attempt(draft, job, run, (Outcome::Failed, Some(failure.clone())), report);
             after_failure(draft, job, failure.without_seen());
         }
         Ended::Lost { category, reason } => {
-            let told = FailureReport { category, message: reason, step: None, artifacts: vec![], context: None };
-            let failure = failure(draft, job, run, told);
+            let failure = failure::of_attempt(draft, job, run, told(category, reason));
             finish_attempt(draft, job, run, (Outcome::Lost, Some(failure.clone())), report);
             after_failure(draft, job, failure.without_seen());
         }
@@ -55,9 +53,13 @@ pub(super) fn finish(draft: &mut Draft<'_>, job: &Job, run: Run, ended: Ended, r
         }
         Ended::Withdrawn => {
             finish_attempt(draft, job, run, (Outcome::Cancelled, None), report);
-            requeue(draft, job);
+            withdrawn(draft, job, run);
         }
     }
+}
+
+const fn told(category: Category, message: String) -> FailureReport {
+    FailureReport { category, message, step: None, artifacts: Vec::new(), context: None }
 }
 
 fn finish_attempt(
@@ -67,12 +69,15 @@ fn finish_attempt(
     (outcome, failure): (Outcome, Option<Failure>),
     report: Option<u64>,
 ) {
+    let effect = job.attempt(run.attempt).map_or(Effect::None, |attempt| attempt.effect);
+    // A commit that nothing verifies is proved by the steps behind it.
+    let proved = outcome == Outcome::Succeeded && effect == Effect::Unknown;
     draft.push(Fact::AttemptFinished {
         job: job.id,
         machine: run.machine,
         attempt: run.attempt,
         outcome,
-        effect: Effect::None,
+        effect: if proved { Effect::Committed } else { effect },
         failure: failure.map(Box::new),
         report,
     });
@@ -83,37 +88,82 @@ pub(super) fn free(draft: &mut Draft<'_>, job: &Job, run: Run, outcome: Outcome,
     finish_attempt(draft, job, run, (outcome, None), report);
 }
 
+/// By what the job has done so far: nothing is done twice, and what nobody knows is found out first.
 fn after_failure(draft: &mut Draft<'_>, job: &Job, failure: Failure) {
+    let journal = &job.journal;
+    if journal.intent.is_some() {
+        return unsettled(draft, job, failure);
+    }
+    if !journal.done.is_empty() {
+        return draft.fail(job, failure);
+    }
     if job.cancel.is_some() {
-        end_cancelled(draft, job);
-        return;
+        return end_cancelled(draft, job);
+    }
+    if journal.settle_only {
+        let failure = failure::settled_as_not_done(job, failure);
+        return draft.fail(job, failure);
     }
     match draft.fleet.next_after(job, &failure, draft.now.wall) {
-        Next::Again { due: None } => requeue(draft, job),
-        Next::Again { due } => draft.push(Fact::JobRequeued { job: job.id, due }),
+        Next::Again { due } => again(draft, job, due),
         Next::GiveUp => draft.fail(job, failure),
-        Next::TooLate => {
-            let failure = deadline_failure(job);
-            draft.fail(job, failure);
-        }
+        Next::TooLate => draft.fail(job, failure::of_deadline(job)),
     }
 }
 
+/// A commit may have happened: another attempt finds out, where one can; else a person has to.
+fn unsettled(draft: &mut Draft<'_>, job: &Job, failure: Failure) {
+    let can_settle = job.journal.intent.as_ref().is_some_and(|intent| intent.can_settle);
+    if !can_settle || job.cancel.is_some() {
+        return draft.review(job, failure);
+    }
+    match draft.fleet.next_after(job, &failure, draft.now.wall) {
+        Next::Again { due } => again(draft, job, due),
+        Next::GiveUp | Next::TooLate => match draft.fleet.settling_after(job, draft.now.wall) {
+            due @ Some(_) => draft.push(Fact::JobRequeued { job: job.id, due, settle_only: true }),
+            None => draft.review(job, failure),
+        },
+    }
+}
+
+fn withdrawn(draft: &mut Draft<'_>, job: &Job, run: Run) {
+    let journal = &job.journal;
+    let can_settle = journal.intent.as_ref().is_some_and(|intent| intent.can_settle);
+    let message = "an operator took the machine out while the attempt ran".to_owned();
+    let failure = failure::of_attempt(draft, job, run, told(Category::Cancelled, message)).without_seen();
+    match &journal.intent {
+        Some(_) if can_settle => requeue(draft, job),
+        Some(_) => draft.review(job, failure),
+        None if journal.settle_only => draft.fail(job, failure::settled_as_not_done(job, failure)),
+        None if journal.done.is_empty() => requeue(draft, job),
+        None => draft.fail(job, failure),
+    }
+}
+
+/// As the retry policy grants it.
+fn again(draft: &mut Draft<'_>, job: &Job, due: Option<Timestamp>) {
+    match draft.fleet.blocked_reason(&draft.fleet.class_of(job)).filter(|_| due.is_none()) {
+        Some(reason) => draft.push(Fact::JobBlocked { job: job.id, reason }),
+        None => draft.push(Fact::JobRequeued { job: job.id, due, settle_only: false }),
+    }
+}
+
+/// Cancelled, unless it has done something that cannot be told from a job that has not.
 fn end_cancelled(draft: &mut Draft<'_>, job: &Job) {
     match job.cancel.as_ref().map(|request| &request.why) {
-        Some(CancelWhy::Deadline) => {
-            let failure = deadline_failure(job);
-            draft.fail(job, failure);
+        Some(CancelWhy::Deadline) => draft.fail(job, failure::of_deadline(job)),
+        Some(CancelWhy::Asked { .. }) | None if job.journal.effect() == Effect::Committed => {
+            draft.fail(job, failure::of_cancel(job));
         }
         Some(CancelWhy::Asked { .. }) | None => draft.cancel(job),
     }
 }
 
-/// Back to its old place, or blocked where nothing fits it any more.
+/// Back to its old place, or blocked where nothing fits it any more, for what it was to do before.
 pub(super) fn requeue(draft: &mut Draft<'_>, job: &Job) {
     match draft.fleet.blocked_reason(&draft.fleet.class_of(job)) {
         Some(reason) => draft.push(Fact::JobBlocked { job: job.id, reason }),
-        None => draft.push(Fact::JobRequeued { job: job.id, due: None }),
+        None => draft.push(Fact::JobRequeued { job: job.id, due: None, settle_only: job.journal.settle_only }),
     }
 }
 
@@ -134,62 +184,4 @@ pub(super) fn revoke(draft: &mut Draft<'_>, job: &Job, run: Run, why: RevokeWhy)
     if lease.is_some_and(|lease| matches!(lease.state, LeaseState::Held { .. })) {
         draft.push(Fact::AttemptRevoked { job: job.id, machine: run.machine, attempt: run.attempt, why });
     }
-}
-
-fn failure(draft: &Draft<'_>, job: &Job, run: Run, told: FailureReport) -> Failure {
-    let attempt = job.attempt(run.attempt);
-    let FailureReport { category, message, step, artifacts, context } = told;
-    let place = step.as_ref().map_or("", |step| step.path.as_str());
-    Failure {
-        category,
-        fingerprint: fingerprint(&[job.spec.workflow.as_str(), category.as_str(), place]),
-        message,
-        machine: attempt.map(|attempt| attempt.machine.clone()),
-        attempt: attempt.map(|attempt| attempt.number),
-        effect: Effect::None,
-        retryable: job.spec.retry.categories.contains(&category),
-        step,
-        artifacts,
-        seen: seen(draft, run, context).map(Box::new),
-    }
-}
-
-fn seen(draft: &Draft<'_>, run: Run, context: Option<Json>) -> Option<Seen> {
-    let machine = draft.fleet.machines.get(&run.machine)?;
-    let (facts, readiness) = (machine.facts.clone(), machine.readiness.clone());
-    Some(Seen { at: draft.now.wall, context, facts, readiness })
-}
-
-pub(super) fn deadline_failure(job: &Job) -> Failure {
-    let deadline = job.spec.deadline.map(|deadline| deadline.to_string()).unwrap_or_default();
-    let last = job.attempts.last();
-    Failure {
-        category: Category::Deadline,
-        message: format!("the deadline {deadline} passed before the job succeeded"),
-        step: None,
-        machine: last.map(|attempt| attempt.machine.clone()),
-        attempt: last.map(|attempt| attempt.number),
-        effect: last.map_or(Effect::None, |attempt: &Attempt| attempt.effect),
-        retryable: false,
-        fingerprint: fingerprint(&[job.spec.workflow.as_str(), Category::Deadline.as_str()]),
-        artifacts: Vec::new(),
-        seen: None,
-    }
-}
-
-/// What a stop for the time limit says, with the step the agent was in if it told.
-pub(super) fn timeout_failure(job: &Job, told: Option<FailureReport>) -> FailureReport {
-    let limit = format_duration(Duration::from_millis(job.spec.timeout_ms));
-    let (step, artifacts, context, detail) = match told {
-        Some(told) => (told.step, told.artifacts, told.context, format!("; it stopped with: {}", told.message)),
-        None => (None, Vec::new(), None, String::new()),
-    };
-    let message = format!("the attempt ran longer than its limit of {limit}{detail}");
-    FailureReport { category: Category::Timeout, message, step, artifacts, context }
-}
-
-/// Equal for failures of one cause.
-fn fingerprint(parts: &[&str]) -> String {
-    let digest = Digest::of(parts.join("\n").as_bytes()).to_string();
-    digest[..16].to_owned()
 }

@@ -83,20 +83,44 @@ pub(super) fn check_key_is_free(
     key: Option<&String>,
     found: &Found,
 ) -> Result<(), Refusal> {
-    let Some(key) = key else { return Ok(()) };
+    match key_holder(draft, (workflow, key), found) {
+        Some((_, refusal)) => Err(refusal),
+        None => Ok(()),
+    }
+}
+
+/// As above, for a job that may have it itself.
+pub(super) fn check_key_is_free_for(
+    draft: &Draft<'_>,
+    own: JobId,
+    key: (&Name, Option<&String>),
+    found: &Found,
+) -> Result<(), Refusal> {
+    match key_holder(draft, key, found) {
+        Some((holder, refusal)) if holder != own => Err(refusal),
+        _ => Ok(()),
+    }
+}
+
+fn key_holder(draft: &Draft<'_>, (workflow, key): (&Name, Option<&String>), found: &Found) -> Option<(JobId, Refusal)> {
+    let key = key?;
     let id = (workflow.clone(), key.clone());
     let fleet = draft.fleet;
-    let taken = |job, state: StateName| Refusal::DuplicateKey { key: key.clone(), job, state: state.as_str() };
+    let taken =
+        |job, state: StateName| Some((job, Refusal::DuplicateKey { key: key.clone(), job, state: state.as_str() }));
     if let Some(open) = fleet.index.unique_keys.get(&id) {
         let state = fleet.jobs.get(open).map_or(StateName::Queued, Job::name_of_state);
-        return Err(taken(*open, state));
+        return taken(*open, state);
     }
-    let settled = fleet.dirty.settled.unique_keys.get(&id).or_else(|| found.unique_keys.get(&id));
+    let settled = match fleet.dirty.settled.unique_keys.get(&id) {
+        Some(fresh) => fresh.as_ref(),
+        None => found.unique_keys.get(&id),
+    };
     match settled {
         Some(row) if draft.now.wall < row.until => {
             let state = job(draft, row.job, found).map_or(StateName::Succeeded, Job::name_of_state);
-            Err(taken(row.job, state))
+            taken(row.job, state)
         }
-        _ => Ok(()),
+        _ => None,
     }
 }

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod document;
+mod effect;
 mod ended;
 mod idempotency;
 mod identity;
@@ -13,6 +14,7 @@ mod poll;
 mod report;
 mod restore;
 mod retry;
+mod review;
 mod standstill;
 mod submit;
 mod tick;
@@ -46,6 +48,7 @@ fn dispatch(draft: &mut Draft<'_>, command: Command, found: &Found) -> Answer {
         Command::RetryJob(command) => retry::job(draft, command, found),
         Command::ReleaseJob(command) => restore::release(draft, &command, found),
         Command::Restore(command) => restore::restore(draft, &command),
+        Command::ReviewJob(command) => review::job(draft, &command, found),
         Command::Replay(command) => idempotency::again(draft, &command, found),
         Command::PutDocument(command) => document::put(draft, command),
         Command::DeleteDocument(command) => document::delete(draft, &command),
@@ -79,6 +82,7 @@ fn principal(fleet: &Fleet, command: &Command) -> Principal {
         Command::CancelBatch(command) => &command.by,
         Command::RetryJob(command) => &command.by,
         Command::ReleaseJob(command) => &command.by,
+        Command::ReviewJob(command) => &command.by,
         Command::Replay(command) => &command.by,
         Command::PutDocument(command) => &command.by,
         Command::PutChannel(command) => &command.document.by,

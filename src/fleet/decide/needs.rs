@@ -2,9 +2,10 @@
 
 use crate::{
     fleet::{
-        command::{Command, Idempotency, JobRequest},
+        command::{Command, Idempotency, JobRequest, Report, ReportBody},
         document::DocumentKind,
         job::IdempotencyKey,
+        journal::LoopKey,
         rows::Need,
         state::Fleet,
         token::Principal,
@@ -28,6 +29,7 @@ pub fn needs(fleet: &Fleet, command: &Command) -> Vec<Need> {
         }
         Command::CancelJob(command) => job(fleet, &mut needs, command.job),
         Command::ReleaseJob(command) => job(fleet, &mut needs, command.job),
+        Command::ReviewJob(command) => job(fleet, &mut needs, command.job),
         Command::RetryJob(command) => {
             idempotency(&mut needs, command.idempotency.as_ref(), &command.by);
             job(fleet, &mut needs, command.job);
@@ -35,7 +37,6 @@ pub fn needs(fleet: &Fleet, command: &Command) -> Vec<Need> {
         Command::Replay(command) => idempotency(&mut needs, Some(&command.idempotency), &command.by),
         Command::CancelBatch(command) => batch(fleet, &mut needs, command.batch),
         // A late report is kept with the attempt it belongs to.
-        Command::Report(command) => job(fleet, &mut needs, command.fence.job),
         Command::ReplayMessages(command) => needs.push(Need::Messages {
             subscriber: command.subscriber.clone(),
             from: command.from,
@@ -43,6 +44,10 @@ pub fn needs(fleet: &Fleet, command: &Command) -> Vec<Need> {
             // One more than could be sent, so that too many are seen to be.
             at_most: fleet.settings.max_pending_messages + 1,
         }),
+        Command::Report(command) => {
+            job(fleet, &mut needs, command.fence.job);
+            rounds(fleet, &mut needs, command);
+        }
         _ => {}
     }
     needs.sort();
@@ -82,6 +87,21 @@ fn request(fleet: &Fleet, needs: &mut Vec<Need>, request: &JobRequest) {
 fn job(fleet: &Fleet, needs: &mut Vec<Need>, id: JobId) {
     if fleet.job(id).is_none() {
         needs.push(Need::Job(id));
+    }
+}
+
+/// What is known of the rounds a report speaks of.
+fn rounds(fleet: &Fleet, needs: &mut Vec<Need>, report: &Report) {
+    let job = report.fence.job;
+    let mut add = |round: LoopKey| needs.push(Need::LoopItem(job, round));
+    match &report.body {
+        ReportBody::Intent(told) => told.key.clone().into_iter().for_each(&mut add),
+        ReportBody::Settled(told) => told.key.clone().into_iter().for_each(&mut add),
+        ReportBody::Loop(told) => {
+            let items = told.items.iter().take(fleet.settings.max_steps_per_report);
+            items.map(|item| LoopKey { path: told.path.clone(), key: item.key.clone() }).for_each(&mut add);
+        }
+        _ => {}
     }
 }
 

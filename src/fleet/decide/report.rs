@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Answer as Decided,
+    Answer as Decided, effect,
     ended::{self, Ended},
     poll::{authenticated, check_readiness, update_readiness},
     standstill,
@@ -14,6 +14,7 @@ use crate::{
         command::{End, Progress, Report, ReportBody},
         draft::Draft,
         event::{Declining, Fact},
+        failure,
         job::{Job, Phase, Run},
         lease::{Answer, Fence, Lease, LeaseState, RevokeWhy},
         limits::Checks,
@@ -28,12 +29,12 @@ use crate::{
 
 /// The live lease a report belongs to.
 #[derive(Clone, Copy)]
-struct Live<'a> {
-    machine: &'a Machine,
-    lease: &'a Lease,
-    job: &'a Job,
-    run: Run,
-    fence: Fence,
+pub(super) struct Live<'a> {
+    pub(super) machine: &'a Machine,
+    pub(super) lease: &'a Lease,
+    pub(super) job: &'a Job,
+    pub(super) run: Run,
+    pub(super) fence: Fence,
 }
 
 pub(super) fn report(draft: &mut Draft<'_>, command: Report, found: &Found) -> Decided {
@@ -77,6 +78,9 @@ pub(super) fn report(draft: &mut Draft<'_>, command: Report, found: &Found) -> D
             decline(draft, live, reason, progress)?
         }
         ReportBody::Steps(progress) => steps(draft, live, progress)?,
+        ReportBody::Intent(told) => effect::intent(draft, live, told, found)?,
+        ReportBody::Settled(told) => effect::settled(draft, live, told, found)?,
+        ReportBody::Loop(told) => effect::looped(draft, live, told, found)?,
         ReportBody::Complete { progress, end } => complete(draft, live, progress, end)?,
         ReportBody::Renew => unreachable!("a renewal was answered above"),
     };
@@ -107,6 +111,9 @@ fn check(draft: &Draft<'_>, body: &ReportBody, readiness: &BTreeMap<Name, Readin
                 checks.text("/artifacts", &artifact.name);
             }
         }
+        ReportBody::Intent(told) => effect::check_intent(&mut checks, told),
+        ReportBody::Settled(told) => effect::check_settled(&mut checks, told),
+        ReportBody::Loop(told) => effect::check_loop(&mut checks, told),
         ReportBody::Accept | ReportBody::Ready | ReportBody::Renew => {}
     }
     if checks.faults.is_empty() { Ok(()) } else { Err(Refusal::Invalid { faults: checks.faults }) }
@@ -143,25 +150,29 @@ fn hear(draft: &mut Draft<'_>, live: Live<'_>) {
     draft.push(Fact::MachineHeard { machine, number: None, skew_ms: None, renewed });
 }
 
-/// Go on, or stop if the lease is being revoked.
-fn go_on(draft: &Draft<'_>, live: Live<'_>) -> Answer {
+/// Go on, or stop if the lease is being revoked; a commit under way goes first.
+pub(super) fn go_on(draft: &Draft<'_>, live: Live<'_>) -> Answer {
     let ttl_ms = duration_ms(draft.fleet.settings.ttl);
     match live.lease.state {
         LeaseState::Offered | LeaseState::Held { .. } => Answer::Continue { ttl_ms },
         LeaseState::Revoking { why, .. } => {
-            Answer::Stop { why, ttl_ms: duration_ms(draft.fleet.revoked_ttl(live.machine.id, live.lease, draft.now)) }
+            let ttl_ms = duration_ms(draft.fleet.revoked_ttl(live.machine.id, live.lease, draft.now));
+            if draft.fleet.waits_for_commit(live.lease, draft.now.wall) {
+                return Answer::Continue { ttl_ms };
+            }
+            Answer::Stop { why, ttl_ms }
         }
     }
 }
 
-fn wrong_order(message: &str) -> Refusal {
+pub(super) fn wrong_order(message: &str) -> Refusal {
     Refusal::Conflict(message.to_owned())
 }
 
 fn accepted(live: Live<'_>) -> Result<(), Refusal> {
     match live.run.phase {
         Phase::Offered => Err(wrong_order("this offer is not accepted yet: accept it first, then report")),
-        Phase::Accepted | Phase::Executing => Ok(()),
+        Phase::Accepted | Phase::Executing | Phase::Committing => Ok(()),
     }
 }
 
@@ -188,7 +199,7 @@ fn accept(draft: &mut Draft<'_>, live: Live<'_>) -> Result<Answer, Refusal> {
 
 fn ready(draft: &mut Draft<'_>, live: Live<'_>) -> Result<Answer, Refusal> {
     accepted(live)?;
-    if live.run.phase == Phase::Executing {
+    if live.run.phase.has_started() {
         return Err(wrong_order("steps may run already: report them"));
     }
     let answer = go_on(draft, live);
@@ -207,7 +218,7 @@ fn ready(draft: &mut Draft<'_>, live: Live<'_>) -> Result<Answer, Refusal> {
 }
 
 fn decline(draft: &mut Draft<'_>, live: Live<'_>, reason: String, progress: Progress) -> Result<Answer, Refusal> {
-    if live.run.phase == Phase::Executing {
+    if live.run.phase.has_started() {
         return Err(wrong_order("steps run already: complete the attempt as failed instead of declining it"));
     }
     if progress != Progress::default() {
@@ -241,7 +252,7 @@ fn check_artifacts(draft: &Draft<'_>, live: Live<'_>, progress: &Progress) -> Re
     Err(Refusal::QuotaExceeded(message))
 }
 
-fn note(draft: &mut Draft<'_>, live: Live<'_>, progress: Progress, answer: Answer) {
+pub(super) fn note(draft: &mut Draft<'_>, live: Live<'_>, progress: Progress, answer: Answer) {
     let Progress { steps, artifacts, steps_done, steps_total, quiet_ms } = progress;
     draft.push(Fact::AttemptProgressed {
         job: live.job.id,
@@ -260,8 +271,8 @@ fn note(draft: &mut Draft<'_>, live: Live<'_>, progress: Progress, answer: Answe
 fn complete(draft: &mut Draft<'_>, live: Live<'_>, progress: Progress, end: End) -> Result<Answer, Refusal> {
     accepted(live)?;
     check_artifacts(draft, live, &progress)?;
-    if matches!(end, End::Succeeded { .. }) && live.run.phase != Phase::Executing {
-        return Err(wrong_order("the attempt has not started: report readiness before its success"));
+    if matches!(end, End::Succeeded { .. }) {
+        may_succeed(live)?;
     }
     if progress != Progress::default() {
         note(draft, live, progress, Answer::Done);
@@ -288,6 +299,21 @@ fn complete(draft: &mut Draft<'_>, live: Live<'_>, progress: Progress, end: End)
     Ok(Answer::Done)
 }
 
+fn may_succeed(live: Live<'_>) -> Result<(), Refusal> {
+    if !live.run.phase.has_started() {
+        return Err(wrong_order("the attempt has not started: report readiness before its success"));
+    }
+    let journal = &live.job.journal;
+    if journal.settle_only && journal.intent.is_none() {
+        return Err(wrong_order("this attempt was only to find out what an earlier one did: complete it as failed"));
+    }
+    let open = journal.intent.as_ref();
+    if open.is_some_and(|open| open.attempt != live.run.attempt) {
+        return Err(wrong_order("a commit of an earlier attempt is not settled: report what became of it first"));
+    }
+    Ok(())
+}
+
 fn succeed(draft: &mut Draft<'_>, live: Live<'_>, output: Option<Json>) {
     ended::finish(draft, live.job, live.run, Ended::Succeeded { output }, Some(live.fence.number));
 }
@@ -299,7 +325,7 @@ fn fail(draft: &mut Draft<'_>, live: Live<'_>, told: FailureReport) {
 /// The agent was told to stop, and has.
 fn stopped(draft: &mut Draft<'_>, live: Live<'_>, why: RevokeWhy, told: Option<FailureReport>) {
     let ended = match (why, told) {
-        (RevokeWhy::Timeout, told) => Ended::Failed(ended::timeout_failure(live.job, told)),
+        (RevokeWhy::Timeout, told) => Ended::Failed(failure::timeout(live.job, told)),
         (RevokeWhy::Stuck, told) => Ended::Failed(standstill::failure(draft, live.job, told)),
         (RevokeWhy::Cancel | RevokeWhy::Deadline, None) => Ended::Cancelled,
         (RevokeWhy::Mode, None) if live.job.cancel.is_some() => Ended::Cancelled,
@@ -327,7 +353,13 @@ fn keep_evidence(draft: &mut Draft<'_>, machine: &Machine, fence: Fence, body: R
             };
             (progress, Some(claimed))
         }
-        ReportBody::Accept | ReportBody::Ready | ReportBody::Decline { .. } | ReportBody::Renew => return,
+        ReportBody::Accept
+        | ReportBody::Ready
+        | ReportBody::Decline { .. }
+        | ReportBody::Renew
+        | ReportBody::Intent(_)
+        | ReportBody::Settled(_)
+        | ReportBody::Loop(_) => return,
     };
     let kept = usize::try_from(draft.fleet.settings.max_artifacts_per_attempt.saturating_sub(attempt.artifacts));
     let mut artifacts = progress.artifacts;

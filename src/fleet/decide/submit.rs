@@ -326,6 +326,8 @@ pub(super) fn enter(draft: &mut Draft<'_>, spec: JobSpec, reasons: &mut Reasons)
         cancel: None,
         attempts: Vec::new(),
         declines: 0,
+        journal: Box::default(),
+        reviews: Vec::new(),
     };
     if let Some(due) = job.spec.run_at.filter(|due| now < *due) {
         job.state = JobState::Scheduled { due };

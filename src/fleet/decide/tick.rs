@@ -12,7 +12,7 @@ use crate::{
         attempt::Category,
         draft::Draft,
         event::{Fact, QueuedWhy},
-        job::{CancelWhy, Job, JobState, Phase},
+        job::{CancelWhy, Job, JobState},
         lease::{LeaseState, RevokeWhy},
         reply::Reply,
         timers::{MonoTimer, WallTimer},
@@ -91,7 +91,7 @@ fn overrun(draft: &mut Draft<'_>, job: JobId, done: &mut BTreeSet<JobId>) {
     }
     let fleet = draft.fleet;
     let Some(job) = fleet.jobs.get(&job) else { return };
-    if let Some(run) = job.run().filter(|run| run.phase == Phase::Executing) {
+    if let Some(run) = job.run().filter(|run| run.phase.has_started()) {
         ended::revoke(draft, job, run, RevokeWhy::Timeout);
     }
 }

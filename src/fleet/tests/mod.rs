@@ -3,6 +3,7 @@
 mod batch_stories;
 mod concurrency_stories;
 mod document_stories;
+mod effect_stories;
 mod explain_stories;
 mod identity_stories;
 mod job_stories;
@@ -13,5 +14,6 @@ mod outbox_stories;
 mod placement_stories;
 mod random;
 mod restore_stories;
+mod review_stories;
 mod standstill_stories;
 mod world;

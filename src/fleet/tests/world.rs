@@ -10,10 +10,10 @@ use crate::{
         AppSpec, Artifact, Assignment, Batch, Certificate, Command, CreateJoinToken, CreateToken, DeliveryRow,
         DeliveryState, DocumentHead, DocumentKind, DocumentSpec, DocumentVersion, End, Event, Fact, FailureReport,
         Fence, Fleet, Found, Idempotency, IdempotencyRow, Job, JobRequest, JobState, JoinMachine, JoinToken, Labels,
-        Machine, Meta, ModeName, Need, Offer, PendingRow, Poll, PoolSpec, Posted, Principal, Progress, PutDocument,
-        ReadinessReport, ReadinessState, Refusal, Reply, Report, ReportBody, ReportReply, RetryPolicy, Role, Rows,
-        Session, SetMode, Settings, StateName, StepRecord, StepRow, SubmitJob, SubscriberId, TargetRow, Token,
-        UniqueKeyRow, WorkflowSpec, Write, attempt::Category, needs,
+        LoopItemRow, LoopKey, Machine, Meta, ModeName, Need, Offer, PendingRow, Poll, PoolSpec, Posted, Principal,
+        Progress, PutDocument, ReadinessReport, ReadinessState, Refusal, Reply, Report, ReportBody, ReportReply,
+        RetryPolicy, Role, Rows, Session, SetMode, Settings, StateName, StepRecord, StepRow, SubmitJob, SubscriberId,
+        TargetRow, Token, UniqueKeyRow, WorkflowSpec, Write, attempt::Category, needs,
     },
     ids::{
         AttemptId, BatchId, Digest, Epoch, Incarnation, JobId, JoinTokenId, Json, MachineId, MachineName, Name, TokenId,
@@ -44,6 +44,7 @@ pub(super) struct Disk {
     pub(super) pending: BTreeSet<(SubscriberId, u64)>,
     pub(super) deliveries: BTreeMap<(SubscriberId, u64), DeliveryRow>,
     pub(super) newest_event: u64,
+    pub(super) loop_items: BTreeMap<(JobId, LoopKey), LoopItemRow>,
 }
 
 pub(super) struct World {
@@ -513,6 +514,7 @@ impl Disk {
                 Need::Job(id) => {
                     found.jobs.extend(self.jobs.get(id).map(|job| (*id, job.clone())));
                     found.unique_keys = self.unique_keys.clone();
+                    found.batches = self.batches.clone();
                 }
                 Need::Batch(id) => found.batches.extend(self.batches.get(id).map(|batch| (*id, batch.clone()))),
                 Need::Version { .. } => found.versions = self.versions.clone(),
@@ -520,6 +522,7 @@ impl Disk {
                     let range = (subscriber.clone(), *from)..=(subscriber.clone(), *to);
                     found.messages = self.messages.range(range).map(|(key, _)| key.1).take(*at_most).collect();
                 }
+                Need::LoopItem(..) => found.loop_items = self.loop_items.clone(),
             }
         }
         found
@@ -565,6 +568,12 @@ impl Disk {
                 }
                 Write::UniqueKey(row) => {
                     self.unique_keys.insert((row.workflow.clone(), row.key.clone()), *row);
+                }
+                Write::UniqueKeyGone { workflow, key } => {
+                    self.unique_keys.remove(&(workflow, key));
+                }
+                Write::LoopItem(row) => {
+                    self.loop_items.insert((row.job, row.round.clone()), *row);
                 }
                 Write::Step(row) => self.steps.push(*row),
                 Write::Artifact(row) => self.artifacts.push(row.artifact),

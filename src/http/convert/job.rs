@@ -1,6 +1,11 @@
 //! Jobs as clients see them.
 
-use super::{attempt::artifact, failure::shown_failure, value};
+use super::{
+    attempt::artifact,
+    effect::{progress, review},
+    failure::shown_failure,
+    value,
+};
 use crate::{
     fleet,
     ids::Digest,
@@ -93,8 +98,9 @@ pub(crate) fn job(job: &fleet::Job, queue_position: Option<u64>, evidence: &Evid
         cancel_requested_at: job.cancel_requested_at(),
         queue_position,
         blocked_reason: job.blocked_reason().map(fleet::BlockedReason::message),
-        progress: None,
+        progress: progress(&job.journal),
         failure: job.failure().map(|failure| shown_failure(job, failure, evidence, detail)),
+        reviews: job.reviews.iter().map(review).collect(),
         attempts: job.attempts.iter().map(|attempt| shown_attempt(job, attempt, evidence, detail)).collect(),
     }
 }
@@ -109,6 +115,7 @@ fn phase(phase: fleet::Phase) -> &'static str {
         fleet::Phase::Offered => "offered",
         fleet::Phase::Accepted => "accepted",
         fleet::Phase::Executing => "executing",
+        fleet::Phase::Committing => "committing",
     }
 }
 

@@ -9,15 +9,16 @@ use axum::{
 use super::{ok, page, show, submit, unexpected, with_status};
 use crate::{
     controller::{JobFilter, JobView, Order, PageRequest},
-    fleet::{CancelJob, Category, Command, JobDid, ReleaseJob, Reply, RetryJob, StateName},
+    fleet::{CancelJob, Category, Command, JobDid, ReleaseJob, Reply, RetryJob, ReviewJob, StateName},
     http::{
         access::CallerToken,
         app::App,
+        convert,
         problem::{ApiError, ApiResult},
         request::{JsonBody, PathPart, Query, cursor, parse_id},
     },
     ids::JobId,
-    wire::job::RetryRequest,
+    wire::job::{RetryRequest, ReviewRequest},
 };
 
 pub(crate) async fn show_one(
@@ -120,6 +121,21 @@ pub(crate) async fn release(
 ) -> ApiResult<Response> {
     let job: JobId = parse_id("job", &id)?;
     let reply = app.handle().execute(Command::ReleaseJob(ReleaseJob { job, by: caller.principal() })).await?;
+    let Reply::Job(reply) = reply else { return Err(unexpected(&reply)) };
+    Ok(ok(show::job(&app, &JobView { job: reply.job, queue_position: None }).await?))
+}
+
+pub(crate) async fn review(
+    State(app): State<App>,
+    caller: CallerToken,
+    PathPart(id): PathPart<String>,
+    JsonBody(request): JsonBody<ReviewRequest>,
+) -> ApiResult<Response> {
+    let job: JobId = parse_id("job", &id)?;
+    let decision = convert::decision(request.decision);
+    let note = request.note.filter(|note| !note.trim().is_empty());
+    let command = Command::ReviewJob(ReviewJob { job, decision, note, by: caller.principal() });
+    let reply = app.handle().execute(command).await?;
     let Reply::Job(reply) = reply else { return Err(unexpected(&reply)) };
     Ok(ok(show::job(&app, &JobView { job: reply.job, queue_position: None }).await?))
 }

@@ -10,7 +10,7 @@ use crate::{
         batch::{Batch, BatchRequest},
         event::Event,
         explain::Explanation,
-        job::{Artifact, Job, JobRequest, RetryRequest},
+        job::{Artifact, Job, JobRequest, RetryRequest, ReviewRequest},
         step::ShownStep,
     },
 };
@@ -53,6 +53,10 @@ pub(super) fn routes() -> Vec<Route> {
         get("/v1/jobs/{id}/explain", explain::show, VIEWER)
             .about("jobs", "Why a job does not run, and what would have to change")
             .answers(200, "The explanation.", json::<Explanation>()),
+        post("/v1/jobs/{id}/review", jobs::review, SUBMITTER)
+            .about("jobs", "Decide about a job of which nobody knows whether a commit happened")
+            .takes(json::<ReviewRequest>())
+            .answers(200, "The job as decided.", json::<Job>()),
         get("/v1/jobs/{id}/steps", steps::list, VIEWER)
             .about("jobs", "Step reports of an attempt; with `wait` once there are some")
             .query(&[integer("attempt", "Its number; the latest unless given."), AFTER, CURSOR, LIMIT, WAIT])

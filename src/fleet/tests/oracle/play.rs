@@ -267,6 +267,7 @@ impl Played {
                     fleet::Phase::Offered => Phase::Offered,
                     fleet::Phase::Accepted => Phase::Accepted,
                     fleet::Phase::Executing => Phase::Executing,
+                    fleet::Phase::Committing => panic!("nothing is committed here"),
                 },
                 machine: machine_of(run.machine),
                 epoch: run.epoch.counter,

@@ -12,7 +12,7 @@ use crate::{
     },
     ids::{MachineId, Name},
     time::duration_ms,
-    wire::agent::{MachineRef, Offer},
+    wire::agent::{MachineRef, Offer, Resume},
 };
 
 /// The machine as templates see it.
@@ -43,8 +43,15 @@ pub(super) async fn offer(app: &App, offer: &fleet::Offer, machine: MachineRef) 
         key: spec.key.clone(),
         timeout_ms: spec.timeout_ms,
         machine,
-        resume: None,
+        resume: resume(app, offer).await?,
     })
+}
+
+async fn resume(app: &App, offer: &fleet::Offer) -> ApiResult<Option<Resume>> {
+    let Some(journal) = &offer.journal else { return Ok(None) };
+    // They were committed with the job's row, before this offer was made.
+    let items = if journal.loops.is_empty() { Vec::new() } else { app.handle().loop_items(offer.job).await? };
+    Ok(Some(convert::resume(journal, &items, app.clock().now().wall)))
 }
 
 /// As `offer`, where only the machine's id is known.

@@ -41,8 +41,11 @@ pub(crate) async fn report(
         }
         wire::ReportBody::Renew => ReportBody::Renew,
         wire::ReportBody::Steps { steps } => ReportBody::Steps(progress(&app, fence, &steps, &[], false).await?),
-        wire::ReportBody::Intent(_) | wire::ReportBody::Settled(_) | wire::ReportBody::Loop(_) => {
-            return Err(ApiError::fault("/body/kind", "intents are not recorded by this controller yet: do not act"));
+        wire::ReportBody::Intent(told) => ReportBody::Intent(convert::intent_report(told)),
+        wire::ReportBody::Settled(told) => ReportBody::Settled(convert::settled_report(told)),
+        wire::ReportBody::Loop(told) => {
+            let detail = "only an intent makes an item `committing`: say pending, done or failed";
+            ReportBody::Loop(convert::loop_report(told).ok_or_else(|| ApiError::fault("/body/items", detail))?)
         }
         wire::ReportBody::Complete(completion) => {
             readiness.clone_from(&completion.readiness);
