@@ -17,6 +17,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("job explain", "job_…"),
     ("job release", "job_…"),
     ("job retry", "job_…"),
+    ("job review", "job_… --decision succeed --note receipt-R-118-is-there"),
     ("job show", "job_… -o json"),
     ("job watch", "job_… --timeout 10m"),
     ("join-token create", "--pool clinic --uses 20 --expires-in 2h"),

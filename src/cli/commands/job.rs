@@ -16,7 +16,7 @@ use crate::{
         exit::Exit,
         output::{self, OutputFlag},
     },
-    wire::job::Job,
+    wire::job::{Job, RetryRequest},
 };
 
 #[derive(Debug, Args)]
@@ -66,9 +66,30 @@ enum JobAction {
     /// Submit a failed or cancelled one again, as a new job
     Retry {
         id: String,
+        /// Also where it may have done something already; needs a note
+        #[arg(long, requires = "note")]
+        force: bool,
+        /// Why, for the record
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
         #[command(flatten)]
         output: OutputFlag,
     },
+    /// Decide about one that needs a review, after a look into the application
+    Review(ReviewArgs),
+}
+
+#[derive(Debug, Args)]
+struct ReviewArgs {
+    id: String,
+    /// It has to be done (again), it has been done, or it stays undone
+    #[arg(long, value_name = "DECISION", value_parser = ["retry", "succeed", "fail"])]
+    decision: String,
+    /// What you found, for the record; needed with retry
+    #[arg(long, value_name = "TEXT", required_if_eq("decision", "retry"))]
+    note: Option<String>,
+    #[command(flatten)]
+    output: OutputFlag,
 }
 
 #[derive(Debug, Args)]
@@ -94,14 +115,32 @@ pub(crate) async fn run(args: JobArgs) -> anyhow::Result<Exit> {
             watch::conclude(&answer, args.output.is_json())
         }
         JobAction::Logs(args) => job_logs::run(&api, args).await.map(|()| Exit::Done),
-        JobAction::Cancel { id, output } => act(&api, &id, "cancel", output).await.map(|()| Exit::Done),
-        JobAction::Release { id, output } => act(&api, &id, "release", output).await.map(|()| Exit::Done),
-        JobAction::Retry { id, output } => act(&api, &id, "retry", output).await.map(|()| Exit::Done),
+        JobAction::Cancel { id, output } => act(&api, (&id, "cancel"), None, output).await.map(|()| Exit::Done),
+        JobAction::Release { id, output } => act(&api, (&id, "release"), None, output).await.map(|()| Exit::Done),
+        JobAction::Retry { id, force, note, output } => {
+            let body = serde_json::to_value(RetryRequest { force, note })?;
+            act(&api, (&id, "retry"), Some(body), output).await.map(|()| Exit::Done)
+        }
+        JobAction::Review(ReviewArgs { id, decision, note, output }) => {
+            let body = serde_json::json!({ "decision": decision, "note": note });
+            act(&api, (&id, "review"), Some(body), output).await.map(|()| Exit::Done)
+        }
     }
 }
 
-async fn act(api: &Api, id: &str, action: &str, format: OutputFlag) -> anyhow::Result<()> {
-    let answer = api.call::<Job>(Call::post(&["v1", "jobs", id, action])).await?;
+async fn act(
+    api: &Api,
+    (id, action): (&str, &str),
+    body: Option<serde_json::Value>,
+    format: OutputFlag,
+) -> anyhow::Result<()> {
+    let path = ["v1", "jobs", id, action];
+    let call = Call::post(&path);
+    let call = match &body {
+        Some(body) => call.json(body)?,
+        None => call,
+    };
+    let answer = api.call::<Job>(call).await?;
     if format.is_json() {
         return output::json(&answer.raw);
     }

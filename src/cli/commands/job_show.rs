@@ -6,7 +6,7 @@ use crate::{
         client::{Api, Call},
         output::{self, OutputFlag},
     },
-    wire::job::{Artifact, Attempt, Job},
+    wire::job::{Artifact, Attempt, Job, Progress, Review},
 };
 
 pub(crate) async fn run(api: &Api, id: &str, format: OutputFlag) -> anyhow::Result<()> {
@@ -57,6 +57,8 @@ fn head(job: &Job) -> anyhow::Result<()> {
         ("finished", time(job.finished_at)),
         ("took", output::took(job.started_at, job.finished_at)),
         ("cancel asked", time(job.cancel_requested_at)),
+        ("progress", job.progress.map(progress).unwrap_or_default()),
+        ("reviewed", job.reviews.iter().map(review).collect::<Vec<_>>().join("; ")),
         ("input", job.input.to_string()),
         ("output", job.output.as_ref().map(ToString::to_string).unwrap_or_default()),
     ])?;
@@ -65,6 +67,17 @@ fn head(job: &Job) -> anyhow::Result<()> {
         failure_text::whole(failure)?;
     }
     Ok(())
+}
+
+fn progress(progress: Progress) -> String {
+    let Progress { total, done, failed } = progress;
+    format!("{done} of {total} done, {failed} failed")
+}
+
+fn review(review: &Review) -> String {
+    let by = review.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+    let note = review.note.as_ref().map(|note| format!(": {}", output::clean(note))).unwrap_or_default();
+    format!("{} at {}{by}{note}", output::word(&review.decision), output::moment(review.at))
 }
 
 fn attempt(attempt: &Attempt) -> [String; 8] {
