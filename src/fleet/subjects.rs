@@ -4,6 +4,11 @@ use super::{
     document::DocumentKind,
     event::{Event, Fact, Subjects, Wake, Wakes},
 };
+use crate::ids::Name;
+
+fn of_document(kind: DocumentKind, name: &Name) -> Subjects {
+    Subjects { document: Some((kind, name.clone())), ..Subjects::default() }
+}
 
 impl Event {
     pub fn subjects(&self) -> Subjects {
@@ -24,6 +29,8 @@ impl Event {
             | Fact::JobFailed { job, .. }
             | Fact::JobNeedsReview { job, .. }
             | Fact::JobReviewed { job, .. }
+            | Fact::NotificationReplayed { job, .. }
+            | Fact::NotificationParked { job, .. }
             | Fact::JobCancelled { job } => Subjects { job: Some(*job), ..none },
             Fact::CooledDown { job, machine } => Subjects { job: Some(*job), machine: Some(*machine), ..none },
             Fact::JobOffered { job, machine, attempt, .. }
@@ -54,22 +61,15 @@ impl Event {
             | Fact::MachineCertificateSettled { machine, .. }
             | Fact::MachineRemoved { machine, .. } => Subjects { machine: Some(*machine), ..none },
             Fact::ChannelReplayed { channel, .. } | Fact::ChannelParked { channel, .. } => {
-                Subjects { document: Some((DocumentKind::Channel, channel.clone())), ..none }
-            }
-            Fact::NotificationReplayed { job, .. } | Fact::NotificationParked { job, .. } => {
-                Subjects { job: Some(*job), ..none }
+                of_document(DocumentKind::Channel, channel)
             }
             Fact::WorkflowStored { document }
             | Fact::AppStored { document }
             | Fact::PoolStored { document }
-            | Fact::ChannelStored { document, .. } => {
-                Subjects { document: Some((document.head.kind(), document.head.name.clone())), ..none }
-            }
+            | Fact::ChannelStored { document, .. } => of_document(document.head.kind(), &document.head.name),
             Fact::DocumentDeleted { document, name }
             | Fact::DocumentPaused { document, name, .. }
-            | Fact::DocumentResumed { document, name } => {
-                Subjects { document: Some((*document, name.clone())), ..none }
-            }
+            | Fact::DocumentResumed { document, name } => of_document(*document, name),
             Fact::TokenCreated { token } => Subjects { token: Some(token.id), ..none },
             Fact::TokenRevoked { token } => Subjects { token: Some(*token), ..none },
             Fact::JoinTokenCreated { token } => Subjects { join_token: Some(token.id), ..none },
