@@ -11,10 +11,11 @@ use std::{collections::BTreeMap, fs, path::Path};
 use deskfleet::{
     agent::{
         local::Local,
-        runner::{Ending, Observer, Stop},
+        runner::{Ending, NoIntent, Observer, Stop},
     },
     desktop::{Desktop, DesktopHandle, Frame, Rect, open_display},
     wire::{
+        agent::{IntentReport, OpenIntent, Resume, SettledReport},
         job::Category,
         step::{ArtifactRef, StepReport, StepState},
     },
@@ -26,6 +27,8 @@ use xvfb::VirtualDesktop;
 struct Record {
     reports: Vec<StepReport>,
     artifacts: Vec<(ArtifactRef, Option<Vec<u8>>)>,
+    intents: Vec<IntentReport>,
+    settled: Vec<SettledReport>,
     stop_at: Option<&'static str>,
     stopped: bool,
 }
@@ -38,6 +41,15 @@ impl Observer for Record {
     fn step(&mut self, report: StepReport) {
         self.stopped |= self.stop_at.is_some_and(|path| report.path == path);
         self.reports.push(report);
+    }
+
+    fn intent(&mut self, intent: &IntentReport) -> Result<(), NoIntent> {
+        self.intents.push(intent.clone());
+        Ok(())
+    }
+
+    fn settled(&mut self, settled: SettledReport) {
+        self.settled.push(settled);
     }
 
     fn artifact(&mut self, artifact: &ArtifactRef, bytes: Option<Vec<u8>>) {
@@ -78,9 +90,15 @@ impl Place {
         self.write("editor.yaml", &app);
     }
 
-    fn run_watched(&self, input: &Value, mut record: Record) -> (Ending, Record) {
+    fn run_watched(&self, input: &Value, record: Record) -> (Ending, Record) {
+        self.run_after(None, input, record)
+    }
+
+    /// As a later attempt, which gets what an earlier one has left.
+    fn run_after(&self, resume: Option<Resume>, input: &Value, mut record: Record) -> (Ending, Record) {
         let local = Local::load(&self.folder.path().join("workflow.yaml")).unwrap_or_else(|error| panic!("{error}"));
-        let plan = local.plan(input, BTreeMap::new()).unwrap_or_else(|error| panic!("{error}"));
+        let mut plan = local.plan(input, BTreeMap::new()).unwrap_or_else(|error| panic!("{error}"));
+        plan.resume = resume;
         let display = self.desktop.display().to_owned();
         let handle = DesktopHandle::with_opener(move || open_display(&display));
         let ending = local.run(&plan, handle, &mut record);
@@ -258,4 +276,59 @@ fn faults_of_files_and_input_are_told_before_anything_is_touched() {
     let local = Local::load(&path).unwrap();
     assert!(local.plan(&json!({"n": "x"}), BTreeMap::new()).unwrap_err().to_string().contains("/n"));
     assert!(Local::load(Path::new("/nowhere/at-all.yaml")).is_err());
+}
+
+#[test]
+fn a_file_is_saved_once_however_often_the_job_comes_back() {
+    let place = Place::new();
+    let saved = place.folder.path().join("letter.txt");
+    place.write(
+        "editor.yaml",
+        &format!(
+            "kind: app\nname: editor\nlaunch: {{ command: [mousepad, --disable-server, {}], env: {} }}\nprocess: mousepad\n\
+             screens:\n  ready: [ {{ window: {{ class: mousepad }} }} ]\n",
+            saved.display(),
+            place.env()
+        ),
+    );
+    place.write(
+        "workflow.yaml",
+        &r#"
+kind: workflow
+name: letter
+apps: [editor]
+steps:
+  - activate: { window: { class: mousepad } }
+  - type: Dear Ada
+  - id: save
+    key: ctrl+s
+    commit: true
+    verify: { file: SAVED }
+    settle: { done: { file: SAVED } }
+  - set: { sent: "true" }
+output: { sent: "{{ vars.sent }}" }
+"#
+        .replace("SAVED", &saved.display().to_string()),
+    );
+    let (ending, first) = place.run(&json!({}));
+    assert_eq!(output(ending), json!({"sent": true}));
+    assert_eq!((first.intents.len(), first.settled.len()), (1, 1));
+    assert!(first.settled[0].done);
+    assert_eq!(fs::read_to_string(&saved).unwrap().trim_end(), "Dear Ada");
+    let written = fs::metadata(&saved).unwrap().modified().unwrap();
+
+    // The attempt was lost in the middle of saving, as far as anybody knows.
+    let step = first.intents[0].step.clone();
+    let settle = Some(OpenIntent { step, key: None, age_ms: 0 });
+    let resume = Resume { vars: json!({}), after: None, settle, settle_only: false, loops: Vec::new() };
+    let (ending, second) = place.run_after(Some(resume), &json!({}), Record::default());
+    assert_eq!(output(ending), json!({"sent": true}));
+    assert!(second.intents.is_empty() && second.settled[0].done);
+    assert_eq!(fs::metadata(&saved).unwrap().modified().unwrap(), written, "it was not saved again");
+
+    // Begun anew by somebody who does not know: what is left from before proves nothing.
+    let (ending, third) = place.run(&json!({}));
+    let Ending::Failed(failure) = ending else { panic!("{ending:?}") };
+    assert!(failure.message.contains("its `verify` holds already"), "{}", failure.message);
+    assert!(third.intents.is_empty());
 }
