@@ -65,6 +65,8 @@ pub const REPEATS: u32 = 100;
 pub const LOOP_ITEMS: usize = 10_000;
 /// Bytes of the key of an item.
 pub const LOOP_KEY_BYTES: usize = 256;
+/// Bytes of the result of one item of a loop that is kept over attempts.
+pub const LOOP_RESULT_BYTES: usize = 16 * 1024;
 /// Bytes of the variables that are kept with a commit.
 pub const JOURNAL_BYTES: usize = 256 * 1024;
 /// Attempts of a job.

@@ -46,6 +46,8 @@ impl Runner<'_> {
         if let Some(name) = &step.store_as {
             self.scope.set_var(name, value.clone());
         }
+        let journal = Value::Object(self.scope.journal());
+        self.effects.acted(journal);
         if let Some(verify) = &commit.verify {
             self.verify(verify, step.timeout(), running)?;
             self.settle_unproved();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{observer::NoIntent, run::Runner};
 use crate::{
@@ -13,6 +13,9 @@ use crate::{
     },
     workflow::limits,
 };
+
+/// Under this the journal of an intent carries the variables as they were at the last commit that is done. No variable is called so.
+const AT_LAST_COMMIT: &str = "at the last commit";
 
 /// Commits that a failure names; of more it gives the number.
 const MAX_NAMED: usize = 3;
@@ -33,6 +36,8 @@ pub(super) enum Finishing {
 pub(super) struct Open {
     pub(super) step: StepRef,
     pub(super) key: Option<LoopKey>,
+    /// The journal as it was right after the step had acted: the steps behind it come again where an attempt goes on after it.
+    pub(super) acted: Option<Value>,
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +48,8 @@ pub(super) struct Effects {
     done: Vec<String>,
     /// By path and key, from earlier attempts and this one.
     loops: BTreeMap<String, BTreeMap<String, LoopItem>>,
+    /// The variables at the last commit outside of keyed loops that is done: an attempt that goes on after it has these.
+    base: Option<Map<String, Value>>,
     /// The item of a keyed loop that is being worked on.
     pub(super) key: Option<LoopKey>,
 }
@@ -53,6 +60,19 @@ impl Effects {
             let known = self.loops.entry(path.clone()).or_default();
             known.extend(items.iter().map(|item| (item.key.clone(), item.clone())));
         }
+    }
+
+    /// Takes the journal of an earlier attempt apart: what it was written with, and where it goes on from if that did not happen.
+    pub(super) fn take_apart(&mut self, mut journal: Map<String, Value>, goes_on: bool) -> Map<String, Value> {
+        let base = journal.remove(AT_LAST_COMMIT);
+        if goes_on {
+            self.base = Some(base.and_then(|base| base.as_object().cloned()).unwrap_or_else(|| journal.clone()));
+        }
+        journal
+    }
+
+    pub(super) fn base(&self) -> Option<&Map<String, Value>> {
+        self.base.as_ref()
     }
 
     pub(super) fn remember_done(&mut self, what: String) {
@@ -74,6 +94,12 @@ impl Effects {
 
     pub(super) fn opened(&mut self, open: Open) {
         self.open = Some(open);
+    }
+
+    pub(super) fn acted(&mut self, journal: Value) {
+        if let Some(open) = &mut self.open {
+            open.acted = Some(journal);
+        }
     }
 
     fn keep(&mut self, path: &str, item: LoopItem) {
@@ -121,7 +147,13 @@ impl Runner<'_> {
         let Some(step) = self.current.last().map(super::step::Current::reference) else {
             unreachable!("a commit is a step under way")
         };
-        let vars = Value::Object(self.scope.journal());
+        // The steps since an intent that nothing verifies have worked, which is all the end of the job would say of it too.
+        self.settle_unproved();
+        let mut journal = self.scope.journal();
+        if let Some(base) = self.effects.base.as_ref().filter(|base| **base != journal) {
+            journal.insert(AT_LAST_COMMIT.to_owned(), Value::Object(base.clone()));
+        }
+        let vars = Value::Object(journal);
         let bytes = serde_json::to_vec(&vars).map_or(0, |json| json.len());
         if bytes > limits::JOURNAL_BYTES {
             let limit = limits::JOURNAL_BYTES;
@@ -131,12 +163,10 @@ impl Runner<'_> {
             );
             return Err(Fault::new(Category::InvalidWorkflow, message).into());
         }
-        // The steps since an intent that nothing verifies have worked, which is all the end of the job would say of it too.
-        self.settle_unproved();
         let intent = IntentReport { step, key: self.effects.key.clone(), vars, can_settle };
         match self.observer.intent(&intent) {
             Ok(()) => {
-                self.effects.opened(Open { step: intent.step, key: intent.key });
+                self.effects.opened(Open { step: intent.step, key: intent.key, acted: None });
                 Ok(())
             }
             Err(NoIntent::Stop(reason)) => Err(Break::Stop(reason)),
@@ -148,21 +178,24 @@ impl Runner<'_> {
     }
 
     pub(super) fn settle_unproved(&mut self) {
-        if self.effects.is_unknown() {
-            let vars = Value::Object(self.scope.journal());
+        if let Some(open) = &self.effects.open {
+            let vars = open.acted.clone().unwrap_or_else(|| Value::Object(self.scope.journal()));
             self.settled(true, vars);
         }
     }
 
     /// It is known what became of the open intent.
     pub(super) fn settled(&mut self, done: bool, vars: Value) {
-        let Some(Open { step, key }) = self.effects.open.take() else { return };
+        let Some(Open { step, key, .. }) = self.effects.open.take() else { return };
         match &key {
             Some(LoopKey { path, key }) => {
                 let state = if done { LoopItemState::Done } else { LoopItemState::Pending };
                 self.effects.keep(path, LoopItem { key: key.clone(), state, result: Value::Null });
             }
-            None if done => self.effects.done.push(in_words(&step, None)),
+            None if done => {
+                self.effects.done.push(in_words(&step, None));
+                self.effects.base = vars.as_object().cloned();
+            }
             None => {}
         }
         self.observer.settled(SettledReport { step, key, done, vars });

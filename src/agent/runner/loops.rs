@@ -16,6 +16,9 @@ use crate::{
     workflow::{ForEach, Items, OnError, Step, limits},
 };
 
+/// What is kept of an item's failure. Its step has told the whole.
+const MAX_MESSAGE_CHARS: usize = 1_000;
+
 /// The items of a loop and how far it is.
 struct Round<'a> {
     path: &'a str,
@@ -127,8 +130,16 @@ impl Runner<'_> {
     fn item_result(&mut self, each: &ForEach) -> Result<Value, Break> {
         self.refresh_time();
         let result = each.result.as_ref().map(|result| result.evaluate(&self.scope)).transpose();
-        match result {
-            Ok(result) => Ok(result.unwrap_or_default()),
+        match result.map(Option::unwrap_or_default) {
+            Ok(result) if each.kept_key().is_some() && size_of(&result) > limits::LOOP_RESULT_BYTES => {
+                let message = format!(
+                    "`result` of the `for_each` takes {} bytes, and at most {} are kept for an item: keep less of it",
+                    size_of(&result),
+                    limits::LOOP_RESULT_BYTES
+                );
+                fault(Category::InvalidWorkflow, message)
+            }
+            Ok(result) => Ok(result),
             Err(error) => fault(Category::InvalidWorkflow, format!("`result` of the `for_each`: {error}")),
         }
     }
@@ -155,7 +166,8 @@ impl Runner<'_> {
             Err(Break::Fault(fault)) if !self.effects.is_unknown() => fault,
             Err(end) => return Err(end),
         };
-        let error = json!({ "category": failure.category, "message": self.redactor.clean(&failure.message) });
+        let message: String = self.redactor.clean(&failure.message).chars().take(MAX_MESSAGE_CHARS).collect();
+        let error = json!({ "category": failure.category, "message": message });
         let committed = kept.is_some_and(|kept| self.effects.done_item(&kept.path, &kept.key).is_some());
         let state = if committed { LoopItemState::Done } else { LoopItemState::Failed };
         if let Some(kept) = kept {
@@ -196,4 +208,8 @@ impl Runner<'_> {
         let message = format!("the `key` of item {} {what}", index + 1);
         Err(Fault::new(Category::InvalidWorkflow, self.quote(&message)).into())
     }
+}
+
+fn size_of(value: &Value) -> usize {
+    serde_json::to_vec(value).map_or(usize::MAX, |json| json.len())
 }

@@ -30,7 +30,8 @@ impl Runner<'_> {
             self.effects.remember_done(id.unwrap_or_else(|| after.clone()));
         }
         let fresh = self.scope.journal();
-        self.scope.restore(object(&resume.vars));
+        let journal = self.effects.take_apart(object(&resume.vars), resume.after.is_some());
+        self.scope.restore(journal);
         let after = self.settle_earlier(workflow, &resume)?;
         self.scope.set_item(None);
         if after.is_none() {
@@ -62,7 +63,7 @@ impl Runner<'_> {
 
     /// Whether the step that an earlier attempt was in has happened.
     fn settle(&mut self, workflow: &Workflow, open: &OpenIntent) -> Result<bool, Break> {
-        self.effects.opened(Open { step: open.step.clone(), key: open.key.clone() });
+        self.effects.opened(Open { step: open.step.clone(), key: open.key.clone(), acted: None });
         let step = find(&workflow.steps, &open.step.path);
         let settle = step.and_then(|step| step.commit.as_ref()?.settle.as_ref());
         let (Some(step), Some(settle)) = (step, settle) else {
@@ -80,7 +81,9 @@ impl Runner<'_> {
             self.scope.set_item(before.get("item").cloned());
             self.scope.set_loop(before.get("loop").cloned());
         } else {
-            self.scope.restore(before);
+            // It goes on from where that was not yet counted in.
+            let from = self.effects.base().filter(|_| open.key.is_none()).cloned();
+            self.scope.restore(from.unwrap_or(before));
         }
         let vars = Value::Object(self.scope.journal());
         self.settled(done, vars);

@@ -2,8 +2,6 @@
 
 use std::collections::VecDeque;
 
-use serde_json::Value;
-
 use crate::{
     time::Mono,
     wire::{
@@ -174,16 +172,5 @@ fn joins(waiting: &LoopReport, more: &LoopReport) -> bool {
     waiting.path == more.path
         && more.total.is_none()
         && waiting.items.len() + more.items.len() <= MAX_ITEMS
-        && !more.items.iter().any(|item| is_named(&item.key) || is_large(&item.result))
-        && !waiting.items.iter().any(|item| is_large(&item.result))
-}
-
-/// One that would fill a report by itself.
-fn is_large(result: &Value) -> bool {
-    match result {
-        Value::String(text) => text.len() > 1_000,
-        Value::Array(items) => items.len() > 20 || items.iter().any(is_large),
-        Value::Object(entries) => entries.len() > 20 || entries.values().any(is_large),
-        _ => false,
-    }
+        && !more.items.iter().any(|item| is_named(&item.key))
 }

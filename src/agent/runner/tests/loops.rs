@@ -222,6 +222,18 @@ fn keys_are_known_before_the_first_item_is_worked_on() {
 }
 
 #[test]
+fn a_result_that_is_too_large_to_be_kept_fails_its_item() {
+    let play = Play::workflow(
+        "input: { properties: { text: {} } }\nsteps:\n  - for_each: { in: [1], key: item, result: \"{{ input.text }}\", steps: [{ key: a }] }",
+    )
+    .input(json!({"text": "x".repeat(17_000)}));
+    let (ending, record) = play.run(&mut Stage::new());
+    let failure = failure_of(ending);
+    assert!(failure.message.contains("17002 bytes, and at most 16384 are kept"), "{}", failure.message);
+    assert!(record.effects[1].starts_with("Failed 1"), "{:?}", record.effects);
+}
+
+#[test]
 fn a_loop_has_a_limit() {
     let play = |count: u32| {
         Play::workflow(&format!(

@@ -157,20 +157,27 @@ fn an_attempt_goes_on_after_the_last_commit_known_done() {
 fn a_later_commit_not_done_is_done_after_the_earlier_one() {
     let play = Play::workflow(
         r"
+vars: { page: 1 }
 steps:
-  - { key: a, commit: true, verify: { window: A } }
-  - key: b
+  - { key: a, commit: true }
+  - set: { page: vars.page + 1 }
   - { id: c, key: c, commit: true, settle: { done: { file: /tmp/c } } }
+output: { page: '{{ vars.page }}' }
 ",
     );
-    let step = StepRef { path: "steps/2".to_owned(), id: None, action: "key".to_owned() };
-    let settle = Some(OpenIntent { step, key: None, age_ms: 0 });
-    let resume = Resume { after: Some("steps/0".to_owned()), settle, ..nothing() };
+    let (ending, first) = play.run(&mut Stage::new());
+    assert_eq!(output_of(ending), json!({"page": 2}));
+    assert_eq!(first.effects, ["intent steps/0", "done steps/0", "intent steps/2"]);
+
+    let settle = Some(OpenIntent { step: first.intents[1].step.clone(), key: None, age_ms: 0 });
+    let vars = first.intents[1].vars.clone();
+    let resume = Resume { vars, after: Some("steps/0".to_owned()), settle, ..nothing() };
     let mut stage = Stage::new();
     let (ending, record) = play.resume(resume).run(&mut stage);
-    output_of(ending);
-    assert_eq!(stage.screen.inputs(), ["key b", "key c"]);
+    assert_eq!(output_of(ending), json!({"page": 2}), "counted once");
+    assert_eq!(stage.screen.inputs(), ["key c"]);
     assert_eq!(record.effects, ["not done steps/2", "intent steps/2"]);
+    assert_eq!(record.settled[0].vars, json!({"page": 1}));
 }
 
 #[test]
