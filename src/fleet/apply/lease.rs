@@ -295,6 +295,10 @@ impl Fleet {
         self.mono_timers.clear(MonoTimer::Lease(machine));
         self.change_machine(machine, |machine| {
             let Some(lease) = machine.lease.take() else { return };
+            if report.is_none() && lease.state == LeaseState::Offered {
+                // Nobody has answered to it: what may still be repeated is the last report of the lease before.
+                return;
+            }
             let answered = report.and_then(|(number, sender)| Some((number, lease.incarnation().or(sender)?)));
             machine.ended_lease = answered.map(|(number, incarnation)| EndedLease {
                 epoch: lease.epoch,

@@ -91,6 +91,21 @@ fn a_repeated_completion_gets_its_answer_again_with_the_current_offer() {
 }
 
 #[test]
+fn a_repeated_completion_gets_its_answer_again_after_the_next_offer_has_run_out_too() {
+    let (mut world, agents) = World::with_machines(1);
+    world.submit(request("enter"));
+    world.submit(request("enter"));
+    let offer = world.start(&agents[0]);
+    let body = ReportBody::Complete { progress: step(1), end: End::Succeeded { output: None } };
+    let first = world.report(&agents[0], &offer, 3, body.clone()).unwrap();
+    assert!(first.next.is_some(), "and the answer with it is lost on the way");
+    world.wait(seconds(5));
+    assert!(world.machine(&agents[0]).lease.is_none(), "nobody accepted it");
+    let again = world.report(&agents[0], &offer, 3, body).unwrap();
+    assert_eq!((again.answer, again.repeated), (Answer::Done, true));
+}
+
+#[test]
 fn reports_are_numbered_without_gaps() {
     let (mut world, agents) = World::with_machines(1);
     world.submit(request("enter"));
