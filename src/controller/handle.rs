@@ -26,9 +26,13 @@ use super::{
 use crate::{
     fleet::{Command, Fleet, Reply, Token},
     ids::{Digest, Epoch, MachineId},
-    store::{Blob, BlobError, Blobs, Frame, Prune, Pruned, Reader},
+    store::{Blob, BlobError, Blobs, Frame, Prune, Pruned, Reader, StoreError},
     time::{Clock, Now},
 };
+
+/// How often a read that meets the database being opened again looks once more, and after how long.
+const REOPENING_LOOKS: u32 = 40;
+const REOPENING_PAUSE: Duration = Duration::from_millis(25);
 
 /// Runs on the engine's thread after the commit of its batch; nothing is released before.
 pub(super) type Look = Box<dyn FnOnce(&Fleet, Now) + Send>;
@@ -236,10 +240,15 @@ impl Handle {
     /// Runs a read of the store. Off the runtime, as it may have to wait for the disk.
     pub(super) async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Reader) -> Result<T, crate::store::StoreError> + Send + 'static,
+        read: impl Fn(&Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, ReadError> {
         let reader = self.reader.clone();
-        Ok(self.blocking(move || read(&reader)).await?)
+        let looks = match self.blocking {
+            Blocking::Elsewhere => REOPENING_LOOKS,
+            // The engine is stepped by who waits here.
+            Blocking::Here => 0,
+        };
+        Ok(self.blocking(move || patiently(looks, || read(&reader))).await?)
     }
 
     pub(super) async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
@@ -248,4 +257,15 @@ impl Handle {
             Blocking::Here => work(),
         }
     }
+}
+
+/// A read may meet the database while it is opened again, which takes a moment: that is waited for.
+fn patiently<T>(looks: u32, read: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    for _ in 0..looks {
+        match read() {
+            Err(StoreError::Closed) => std::thread::sleep(REOPENING_PAUSE),
+            done => return done,
+        }
+    }
+    read()
 }

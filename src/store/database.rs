@@ -99,8 +99,9 @@ impl Shared {
 
     /// After a failed commit redb refuses everything until the file is opened anew, from what is durable.
     pub(super) fn reopen(&self) -> Result<(), StoreError> {
-        self.close();
+        // Under one lock, so that readers wait for the new handle instead of finding none.
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        drop(open.take());
         let database = (self.opener)(&self.path)?;
         migrations::migrate(&database)?;
         *open = Some(database);
