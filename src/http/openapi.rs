@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use utoipa::{
-    ToSchema,
+    PartialSchema, ToSchema,
     openapi::{RefOr, Schema},
 };
 
@@ -10,7 +10,10 @@ use super::{
     problem::{Code, PROBLEM_JSON},
     route::{Access, Content, Form, Parameter, Route, Shape},
 };
-use crate::wire::problem::Problem;
+use crate::{
+    ids::{BatchId, Digest, JobId, JoinTokenId, MachineName, Name, TokenId},
+    wire::problem::Problem,
+};
 
 /// A reference to a type's component.
 pub(crate) fn reference<T: ToSchema>() -> Value {
@@ -25,7 +28,26 @@ fn reference_to(name: &str) -> Value {
 pub(crate) fn components_of<T: ToSchema>() -> Map<String, Value> {
     let mut schemas: Vec<(String, RefOr<Schema>)> = vec![(T::name().into_owned(), T::schema())];
     T::schemas(&mut schemas);
-    schemas.into_iter().map(|(name, schema)| (name, serde_json::to_value(schema).unwrap_or_default())).collect()
+    let mut schemas: Map<String, Value> =
+        schemas.into_iter().map(|(name, schema)| (name, serde_json::to_value(schema).unwrap_or_default())).collect();
+    schemas.values_mut().for_each(bound_unsigned);
+    schemas
+}
+
+/// The generator calls an unsigned number of 32 bits a signed one from 0, which ends at half of it.
+fn bound_unsigned(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(bound_unsigned),
+        Value::Object(fields) => {
+            let unsigned = fields.get("minimum").and_then(Value::as_u64).is_some();
+            if unsigned && fields.get("format").is_some_and(|format| format == "int32") {
+                fields.remove("format");
+                fields.entry("maximum").or_insert_with(|| json!(u32::MAX));
+            }
+            fields.values_mut().for_each(bound_unsigned);
+        }
+        _ => {}
+    }
 }
 
 pub(crate) fn describe(routes: &[Route]) -> Value {
@@ -110,7 +132,7 @@ fn page_name(name: &str) -> String {
 }
 
 fn operation(route: &Route) -> Value {
-    let mut parameters: Vec<Value> = path_parameters(route.path).map(path_parameter).collect();
+    let mut parameters: Vec<Value> = path_parameters(route.path).map(|name| path_parameter(route.path, name)).collect();
     parameters.extend(route.query.iter().map(|parameter| described(parameter, "query")));
     parameters.extend(route.headers.iter().map(|parameter| described(parameter, "header")));
     let mut responses: Map<String, Value> = Map::new();
@@ -163,16 +185,40 @@ fn path_parameters(path: &str) -> impl Iterator<Item = &str> {
     path.split('{').skip(1).filter_map(|rest| rest.split('}').next())
 }
 
-fn path_parameter(name: &str) -> Value {
-    json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
+fn path_parameter(path: &str, name: &str) -> Value {
+    json!({ "name": name, "in": "path", "required": true, "schema": form_in_path(path, name) })
+}
+
+/// What a part of a path may look like follows from what it names.
+fn form_in_path(path: &str, name: &str) -> Value {
+    let collection = path.split('/').nth(2).unwrap_or_default();
+    match (collection, name) {
+        (_, "version" | "attempt") => json!({ "type": "integer", "minimum": 1, "maximum": u32::MAX }),
+        (_, "sha256") => form_of::<Digest>(),
+        ("jobs", "id") => form_of::<JobId>(),
+        ("batches", "id") => form_of::<BatchId>(),
+        ("tokens", "id") => form_of::<TokenId>(),
+        ("join-tokens", "id") => form_of::<JoinTokenId>(),
+        ("machines", "name") => form_of::<MachineName>(),
+        // Names of artifacts are those the workflow gives.
+        ("jobs", _) => json!({ "type": "string" }),
+        (_, "name") => form_of::<Name>(),
+        _ => json!({ "type": "string" }),
+    }
+}
+
+fn form_of<T: PartialSchema>() -> Value {
+    serde_json::to_value(T::schema()).unwrap_or_default()
 }
 
 fn described(parameter: &Parameter, place: &str) -> Value {
     let schema = match parameter.form {
         Form::Text | Form::List => json!({ "type": "string" }),
         Form::Integer => json!({ "type": "integer", "minimum": 0 }),
+        Form::Count { most } => json!({ "type": "integer", "minimum": 1, "maximum": most }),
+        Form::Shaped(pattern) => json!({ "type": "string", "pattern": pattern }),
         Form::Flag => json!({ "type": "boolean" }),
-        Form::Duration => json!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" }),
+        Form::Duration => json!({ "type": "string", "pattern": "^([0-9]{1,9}(ms|s|m|h|d))?$" }),
     };
     // A family of names has no place in the standard but as an object spread over the query.
     match parameter.name.strip_suffix('.') {

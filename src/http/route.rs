@@ -43,11 +43,17 @@ pub struct Parameter {
 pub enum Form {
     Text,
     Integer,
+    /// From 1 to a most.
+    Count {
+        most: u32,
+    },
     Flag,
     /// A number and a unit: `30s`.
     Duration,
     /// Comma separated.
     List,
+    /// Text of this form, a regular expression.
+    Shaped(&'static str),
 }
 
 pub(crate) const fn text(name: &'static str, about: &'static str) -> Parameter {
@@ -56,6 +62,14 @@ pub(crate) const fn text(name: &'static str, about: &'static str) -> Parameter {
 
 pub(crate) const fn integer(name: &'static str, about: &'static str) -> Parameter {
     Parameter { name, form: Form::Integer, about }
+}
+
+pub(crate) const fn shaped(name: &'static str, pattern: &'static str, about: &'static str) -> Parameter {
+    Parameter { name, form: Form::Shaped(pattern), about }
+}
+
+pub(crate) const fn count(name: &'static str, most: u32, about: &'static str) -> Parameter {
+    Parameter { name, form: Form::Count { most }, about }
 }
 
 pub(crate) const fn flag(name: &'static str, about: &'static str) -> Parameter {

@@ -15,6 +15,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BatchRequest {
+    #[schema(min_items = 1)]
     pub items: Vec<JobRequest>,
     /// At most so many of them at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]

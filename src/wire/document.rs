@@ -62,6 +62,7 @@ pub struct Change {
 #[serde(deny_unknown_fields)]
 pub struct PauseRequest {
     #[serde(default)]
+    #[schema(min_length = 1)]
     pub reason: Option<String>,
 }
 

@@ -40,6 +40,7 @@ pub struct JobRequest {
     pub require: BTreeMap<String, String>,
     /// −100 to 100, higher sooner.
     #[serde(default)]
+    #[schema(minimum = -100, maximum = 100)]
     pub priority: i16,
     /// RFC 3339, or a duration from now such as `2h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -131,6 +131,7 @@ pub struct MachinePatch {
 #[serde(deny_unknown_fields)]
 pub struct ModeRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1)]
     pub reason: Option<String>,
     /// With `quarantine`: stop the running attempt too.
     #[serde(default)]

@@ -21,6 +21,7 @@ pub enum Role {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenRequest {
+    #[schema(min_length = 1)]
     pub name: String,
     pub role: Role,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,6 +52,7 @@ pub struct JoinTokenRequest {
     pub pool: Option<Name>,
     /// How many machines may join with it; any number unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
     pub uses: Option<u32>,
     /// A duration; `24h` unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -122,9 +122,12 @@ pub(crate) fn content_type(headers: &HeaderMap) -> Option<String> {
 /// An empty body is an empty object, for the requests that need say nothing.
 pub(crate) fn parse_json<T: DeserializeOwned + ToSchema>(bytes: &[u8]) -> Result<T, Vec<Fault>> {
     let bytes = if bytes.iter().all(u8::is_ascii_whitespace) { b"{}" } else { bytes };
+    // Serde takes an array for a struct, its fields by their order: nobody may come to rely on that.
+    let is_object = bytes.trim_ascii_start().starts_with(b"{");
     let error = match serde_json::from_slice::<T>(bytes) {
-        Ok(value) => return Ok(value),
-        Err(error) => error,
+        Ok(value) if is_object => return Ok(value),
+        Ok(_) => "the body is an object: {\"field\": value, …}".to_owned(),
+        Err(error) => error.to_string(),
     };
     let value = match serde_json::from_slice::<serde_json::Value>(bytes) {
         Ok(value) => value,
@@ -136,7 +139,7 @@ pub(crate) fn parse_json<T: DeserializeOwned + ToSchema>(bytes: &[u8]) -> Result
     };
     // Serde stops at the first fault; the schema of the same type knows them all.
     let faults = explain::against::<T>(&value);
-    if faults.is_empty() { Err(vec![fault("", error.to_string())]) } else { Err(faults) }
+    if faults.is_empty() { Err(vec![fault("", error)]) } else { Err(faults) }
 }
 
 #[cfg(test)]
@@ -184,6 +187,14 @@ mod tests {
         assert_eq!(pointers, ["/labels/a", "/prioritty", "/priority", "/workflow"], "{faults:?}");
         let unknown = faults.iter().find(|fault| fault.pointer == "/prioritty").unwrap();
         assert!(unknown.detail.contains("`priority`"), "{unknown:?}");
+    }
+
+    #[test]
+    fn an_array_is_no_object_whatever_its_items() {
+        for array in [&b"[null, null]"[..], b" [\"a\", \"admin\"]"] {
+            assert!(parse_json::<crate::wire::token::JoinTokenRequest>(array).is_err());
+            assert!(parse_json::<TokenRequest>(array).is_err());
+        }
     }
 
     #[test]

@@ -26,7 +26,8 @@ impl Query {
         let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri).map_err(|_| {
             ApiError::new(Code::BadRequest, "the query of the address cannot be read: encode it as a form")
         })?;
-        let mut query = Self { pairs: pairs.0, faults: Vec::new() };
+        let pairs = pairs.0.into_iter().map(|(name, value)| (dotted(name), value)).collect();
+        let mut query = Self { pairs, faults: Vec::new() };
         query.refuse_repeated();
         Ok(query)
     }
@@ -114,6 +115,14 @@ impl Query {
     }
 }
 
+/// `label[site]`, as the description's style has clients write a family of names, is `label.site`.
+fn dotted(name: String) -> String {
+    match name.strip_suffix(']').and_then(|inner| inner.split_once('[')) {
+        Some((family, member)) => format!("{family}.{member}"),
+        None => name,
+    }
+}
+
 /// A query has no JSON Pointer: the name with a question mark says as much.
 fn place(name: &str) -> String {
     format!("?{name}")
@@ -144,6 +153,7 @@ mod tests {
         assert!(q.flag("fresh"));
         let labels = q.prefixed("label.");
         assert_eq!(labels, [("site".to_owned(), "north".to_owned()), ("a b".to_owned(), "c".to_owned())]);
+        assert_eq!(query("label%5Bsite%5D=north").prefixed("label."), [("site".to_owned(), "north".to_owned())]);
         let error = q.finish().unwrap_err();
         assert_eq!(error.faults.iter().map(|f| f.pointer.as_str()).collect::<Vec<_>>(), ["?limit", "?dry_run"]);
     }

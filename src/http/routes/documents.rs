@@ -4,12 +4,16 @@ use super::{CURSOR, LIMIT, OPERATOR, VIEWER};
 use crate::{
     http::{
         handlers::documents,
-        route::{Parameter, Route, delete, flag, get, json, object, page, post, put, text},
+        route::{Parameter, Route, delete, flag, get, json, object, page, post, put, shaped, text},
     },
     wire::document::{Document, PauseRequest, Stored},
 };
 
-const IF_MATCH: Parameter = text("If-Match", "The ETag last seen: refused with 412 where it has changed meanwhile.");
+const IF_MATCH: Parameter = shaped(
+    "If-Match",
+    r#"^(\*|(W/)?"[^"]+")$"#,
+    "The ETag last seen: refused with 412 where it has changed meanwhile.",
+);
 const IF_NONE_MATCH: Parameter = text("If-None-Match", "`*`: refused with 412 where there is one already.");
 
 /// The routes of one kind.

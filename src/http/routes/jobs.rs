@@ -4,7 +4,7 @@ use super::{AFTER, CURSOR, LIMIT, OPERATOR, SUBMITTER, VIEWER, WAIT};
 use crate::{
     http::{
         handlers::{artifacts, batches, explain, jobs, logs, steps, submit},
-        route::{Parameter, Route, bytes, form, get, integer, json, list, page, plain, post, text},
+        route::{Parameter, Route, bytes, form, get, integer, json, list, page, plain, post, shaped, text},
     },
     wire::{
         batch::{Batch, BatchRequest},
@@ -15,8 +15,11 @@ use crate::{
     },
 };
 
-const IDEMPOTENCY: Parameter =
-    text("Idempotency-Key", "Sent again with the same body, the first answer comes again; with another, a conflict.");
+const IDEMPOTENCY: Parameter = shaped(
+    "Idempotency-Key",
+    "^[!-~]{1,256}$",
+    "Sent again with the same body, the first answer comes again; with another, a conflict.",
+);
 
 pub(super) fn routes() -> Vec<Route> {
     let mut all = vec![

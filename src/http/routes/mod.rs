@@ -10,8 +10,8 @@ mod machines;
 use super::{
     handlers::{blobs, events, health, join_tokens, metrics, tokens, upkeep},
     route::{
-        Access, Parameter, Route, bytes, delete, duration, flag, get, integer, json, list, object, page, plain, post,
-        put, text,
+        Access, Parameter, Route, bytes, count, delete, duration, flag, get, integer, json, list, object, page, plain,
+        post, put, text,
     },
 };
 use crate::{
@@ -19,6 +19,7 @@ use crate::{
     wire::{
         document::Blob,
         event::Event,
+        page::MAX_LIMIT,
         token::{JoinToken, JoinTokenRequest, Token, TokenRequest, Whoami},
         upkeep::CheckReport,
     },
@@ -42,7 +43,7 @@ const OPERATOR: Access = Access::Role(Role::Operator);
 const SUBMITTER: Access = Access::Role(Role::Submitter);
 const VIEWER: Access = Access::Role(Role::Viewer);
 
-const LIMIT: Parameter = integer("limit", "Items on a page: 1 to 500, 100 unless given.");
+const LIMIT: Parameter = count("limit", MAX_LIMIT, "Items on a page: 1 to 500, 100 unless given.");
 const CURSOR: Parameter = text("cursor", "`next` of the page before.");
 const WAIT: Parameter = duration("wait", "Hold the answer for so long, at most 60s, until there is something to say.");
 const AFTER: Parameter = integer("after", "Only those with a higher number.");
