@@ -3,9 +3,13 @@
 CARGO ?= cargo
 # How many random histories `make sim` plays.
 SEEDS ?= 2000
+# How often `make chaos` kills the controller.
+KILLS ?= 200
+# How long `make chaos` lets the network fail.
+FOUL_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt clippy deny tidy sim bench
+.PHONY: help demo test check fmt clippy deny tidy sim chaos bench
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -43,3 +47,7 @@ bench: ## what it costs: lifecycles through the engine, and the whole product, b
 sim: ## random histories of the fleet's decisions; SEEDS=n for more or fewer
 	@assets/install-needs.sh build
 	PROPTEST_CASES=$(SEEDS) $(CARGO) test --locked --lib fleet::tests::random
+
+chaos: ## real processes killed, frozen, cut off and starved of disk under load; KILLS=n, SEED=n to play a run's dice again
+	@assets/install-needs.sh build desktop
+	KILLS=$(KILLS) FOUL_SECONDS=$(FOUL_SECONDS) $(CARGO) test --locked --test chaos -- --nocapture --test-threads 1

@@ -28,20 +28,41 @@ fn settings() -> String {
 pub(crate) struct Controller {
     process: Option<Child>,
     folder: TempDir,
+    data: PathBuf,
     port: u16,
 }
 
 impl Controller {
     pub(crate) fn start() -> Self {
+        Self::start_with(&settings())
+    }
+
+    /// With other settings, as in the file.
+    pub(crate) fn start_with(settings: &str) -> Self {
         let folder = TempDir::new().expect("a folder for the test");
-        fs::write(folder.path().join("config.toml"), settings()).expect("the settings can be written");
-        let mut controller = Self { process: None, folder, port: free_port() };
+        let data = folder.path().join("data");
+        Self::start_in(folder, data, settings)
+    }
+
+    /// With its data in a place of the caller's choice; settings and log are in the folder.
+    pub(crate) fn start_in(folder: TempDir, data: PathBuf, settings: &str) -> Self {
+        fs::write(folder.path().join("config.toml"), settings).expect("the settings can be written");
+        let mut controller = Self { process: None, folder, data, port: free_port() };
         controller.start_again();
         controller
     }
 
     /// After `kill`, on the same folder and port.
     pub(crate) fn start_again(&mut self) {
+        self.spawn();
+        until("the controller to answer /readyz", || {
+            let ready = self.data().join("admin.token").exists() && self.call("GET", "/readyz", None).0 == 200;
+            ready.then_some(())
+        });
+    }
+
+    /// The same without waiting until it serves.
+    pub(crate) fn spawn(&mut self) {
         let log = fs::File::options().create(true).append(true).open(self.folder.path().join("controller.log"));
         let log = log.expect("the log can be written");
         let process = Command::new(EXECUTABLE)
@@ -56,10 +77,6 @@ impl Controller {
             .spawn()
             .expect("the controller starts");
         self.process = Some(process);
-        until("the controller to answer /readyz", || {
-            let ready = self.data().join("admin.token").exists() && self.call("GET", "/readyz", None).0 == 200;
-            ready.then_some(())
-        });
     }
 
     /// Like a power cut: SIGKILL.
@@ -74,12 +91,26 @@ impl Controller {
         self.process.as_ref().expect("the controller runs").id()
     }
 
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.process.as_mut().is_some_and(|process| process.try_wait().is_ok_and(|ended| ended.is_none()))
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("https://127.0.0.1:{}", self.port)
     }
 
     pub(crate) fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.data.clone()
+    }
+
+    /// The trimmed text of a file in the data directory.
+    pub(crate) fn file(&self, name: &str) -> String {
+        let path = self.data.join(name);
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).trim().to_owned()
     }
 
     /// One `curl` with the admin's token: status and JSON body. Status 0 where there was no answer.
@@ -162,6 +193,11 @@ struct AgentCommand {
 impl Agent {
     /// Joins, and comes back when the controller calls the machine idle.
     pub(crate) fn join(controller: &Controller, desktop: &VirtualDesktop, name: &str) -> Self {
+        Self::join_by(&controller.url(), controller, desktop, name)
+    }
+
+    /// The same by another way to the controller.
+    pub(crate) fn join_by(url: &str, controller: &Controller, desktop: &VirtualDesktop, name: &str) -> Self {
         let data = TempDir::new().expect("a folder for the agent");
         let mut agent = Self {
             process: None,
@@ -170,7 +206,7 @@ impl Agent {
                 name: name.to_owned(),
                 display: desktop.display().to_owned(),
                 data,
-                controller_url: controller.url(),
+                controller_url: url.to_owned(),
                 join_token: controller.data().join("join.token"),
             },
         };
