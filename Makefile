@@ -5,11 +5,15 @@ CARGO ?= cargo
 SEEDS ?= 2000
 # How often `make chaos` kills the controller.
 KILLS ?= 200
+# How many requests `make schemathesis` makes at random to each route.
+EXAMPLES ?= 100
+# How long `make fuzz` lets each parser be fuzzed.
+SECONDS ?= 60
 # How long `make chaos` lets the network fail.
 FOUL_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt clippy deny tidy sim chaos bench
+.PHONY: help demo test check fmt clippy deny tidy sim chaos schemathesis fuzz bench
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -20,7 +24,7 @@ demo: ## three desktops, a controller, three agents, 30 jobs: the whole thing, w
 	assets/demo/run.sh
 
 test: ## every test
-	@assets/install-needs.sh build desktop
+	@assets/install-needs.sh build desktop schemathesis
 	$(CARGO) test --locked
 
 check: fmt clippy deny tidy ## formatting, lints, dependencies, and the rules of the house
@@ -51,3 +55,11 @@ sim: ## random histories of the fleet's decisions; SEEDS=n for more or fewer
 chaos: ## real processes killed, frozen, cut off and starved of disk under load; KILLS=n, SEED=n to play a run's dice again
 	@assets/install-needs.sh build desktop
 	KILLS=$(KILLS) FOUL_SECONDS=$(FOUL_SECONDS) $(CARGO) test --locked --test chaos -- --nocapture --test-threads 1
+
+schemathesis: ## the running controller held against its own description; EXAMPLES=n for more or fewer requests
+	@assets/install-needs.sh build desktop schemathesis
+	EXAMPLES=$(EXAMPLES) $(CARGO) test --locked --test described -- --nocapture
+
+fuzz: ## coverage-guided fuzzing of the parsers of documents, templates, requests and wire types; SECONDS=n for each
+	@assets/install-needs.sh build fuzz
+	SECONDS_EACH=$(SECONDS) tests/fuzz/run.sh

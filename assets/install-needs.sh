@@ -4,6 +4,8 @@
 #   install-needs.sh build       a C compiler and linker
 #   install-needs.sh desktop     X server, window manager and real applications for tests and demo; curl and jq
 #   install-needs.sh deny        cargo-deny, built into target/tools
+#   install-needs.sh schemathesis  schemathesis of PyPI, in an environment of its own in target/tools
+#   install-needs.sh fuzz        a C++ compiler, for the fuzzer's library
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -11,6 +13,7 @@ DENY_VERSION=0.20.2
 
 # What must be there, and the Debian package that brings it: a command, or a file by its path.
 BUILD_NEEDS="cc:gcc /usr/include/stdlib.h:libc6-dev"
+FUZZ_NEEDS="c++:g++"
 DESKTOP_NEEDS="Xvfb:xvfb openbox:openbox galculator:galculator mousepad:mousepad xterm:xterm curl:curl jq:jq
   /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core"
 
@@ -55,6 +58,21 @@ install_deny() {
     rm -rf target/tools/build
 }
 
+install_schemathesis() {
+    local home=target/tools/schemathesis wanted=tests/schemathesis/requirements.txt
+    # The list it was made from lies beside it: another list, another environment.
+    if cmp -s $wanted $home/requirements.txt; then
+        return 0
+    fi
+    python3 -c 'import ensurepip' 2>/dev/null || install_packages no-python3-venv:python3-venv
+    echo "install-needs: installing schemathesis and what it needs into $home (a minute, once)"
+    rm -rf $home
+    python3 -m venv $home || fail "python3 could not make an environment in $home"
+    $home/bin/pip install --quiet --disable-pip-version-check --requirement $wanted ||
+        fail "pip could not install $wanted; see above"
+    cp $wanted $home/requirements.txt
+}
+
 command -v cargo >/dev/null || fail "there is no cargo; install a Rust toolchain first (rustup brings the pinned one)"
 
 for group in "$@"; do
@@ -62,6 +80,8 @@ for group in "$@"; do
         build) install_packages $BUILD_NEEDS ;;
         desktop) install_packages $DESKTOP_NEEDS ;;
         deny) install_deny ;;
-        *) fail "there is no group '$group'; there are build, desktop and deny" ;;
+        schemathesis) install_schemathesis ;;
+        fuzz) install_packages $FUZZ_NEEDS ;;
+        *) fail "there is no group '$group'; there are build, desktop, deny, schemathesis and fuzz" ;;
     esac
 done
