@@ -20,7 +20,8 @@ impl Stream {
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         let mut stream = Self { response, text: String::new() };
-        assert_eq!(stream.block().await.as_deref(), Some(": welcome"));
+        let welcome = stream.block().await.expect("a welcome");
+        assert!(welcome.starts_with(": welcome\nid: "), "{welcome}");
         stream
     }
 
@@ -118,4 +119,6 @@ async fn pages_of_events_have_no_gaps_and_no_secrets() {
     let only = admin.get("/v1/events?type=workflow.stored&subject=workflow/register").send().await.is(200).json();
     assert_eq!(only["items"].as_array().unwrap().len(), 1);
     assert_eq!(only["items"][0]["subject"], json!("workflow/register"));
+    let of_machine = admin.get("/v1/events?type=machine.joined&subject=vm-01").send().await.is(200).json();
+    assert_eq!(of_machine["items"].as_array().unwrap().len(), 1, "people know machines by their names");
 }

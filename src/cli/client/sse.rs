@@ -21,6 +21,8 @@ struct Parser {
     rest: Vec<u8>,
     building: Message,
     has_data: bool,
+    /// The last id of all, also of what carried no data.
+    last_id: Option<String>,
 }
 
 impl Parser {
@@ -42,6 +44,9 @@ impl Parser {
     fn line(&mut self, line: &str) -> Option<Message> {
         if line.is_empty() {
             let message = std::mem::take(&mut self.building);
+            if message.id.is_some() {
+                self.last_id.clone_from(&message.id);
+            }
             return std::mem::take(&mut self.has_data).then_some(message);
         }
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
@@ -78,6 +83,11 @@ impl<'a> Messages<'a> {
         Ok(Self { api, body, parser: Parser::default(), ready: std::collections::VecDeque::new() })
     }
 
+    /// Where the controller says that this stream is in its log, even if nothing of it was for us.
+    pub(crate) fn last_id(&self) -> Option<&str> {
+        self.parser.last_id.as_deref()
+    }
+
     /// `None` where the controller ended the stream.
     pub(crate) async fn next(&mut self) -> anyhow::Result<Option<Message>> {
         loop {
@@ -108,6 +118,7 @@ mod tests {
             let mut parser = Parser::default();
             let messages: Vec<Message> = text.chunks(size).flat_map(|chunk| parser.push(chunk).unwrap()).collect();
             assert_eq!(messages, expected, "cut into pieces of {size}");
+            assert_eq!(parser.last_id.as_deref(), Some("7"), "the last one is not whole");
         }
     }
 }

@@ -76,13 +76,18 @@ async fn follow(api: &Api, args: &TailArgs, after: &mut Option<u64>, connected: 
     }
     let mut messages = Messages::open(api, call).await?;
     *connected = true;
-    while let Some(message) = messages.next().await? {
+    loop {
+        let next = messages.next().await;
+        // Also where the connection breaks before the first event: what comes meanwhile is not missed.
+        if let Some(place) = messages.last_id().and_then(|id| id.parse().ok()) {
+            *after = Some(place);
+        }
+        let Some(message) = next? else { return Ok(()) };
         if let Ok(event) = serde_json::from_str::<Event>(&message.data) {
             *after = Some(event.seq);
             print(&event, &message.data, args.output)?;
         }
     }
-    Ok(())
 }
 
 fn print(event: &Event, raw: &str, format: OutputFlag) -> anyhow::Result<()> {

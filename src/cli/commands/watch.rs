@@ -10,7 +10,7 @@ use super::failure_text;
 use crate::{
     cli::{
         client::{Answer, Api, Call},
-        exit::{Exit, Stop},
+        exit::{self, Exit, Stop},
         output,
     },
     time::{Clock, format_duration},
@@ -23,6 +23,10 @@ use crate::{
 /// How long the controller holds each answer: new steps are shown within it, the end at once.
 const STEP_PERIOD: Duration = Duration::from_millis(700);
 const WAIT_PERIOD: Duration = Duration::from_secs(30);
+
+/// How long a controller that is away is waited for, and the pause between two tries.
+const PATIENCE: Duration = Duration::from_secs(120);
+const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
 
 /// Prints steps: a line for each that ended, and on a terminal the one that is under way.
 pub(crate) struct StepPrinter {
@@ -115,16 +119,38 @@ pub(crate) async fn job(api: &Api, id: &str, show: Show, timeout: Option<Duratio
     let start = clock.now().mono;
     let mut printer = StepPrinter::new();
     let mut state = None;
+    let mut lost_at = None;
     loop {
         let left = timeout.map(|timeout| timeout.saturating_sub(clock.now().mono.since(start)));
         let period = if show == Show::Steps { STEP_PERIOD } else { WAIT_PERIOD };
         let wait = left.map_or(period, |left| left.min(period));
-        let answer = fetch(api, id, if state.is_none() { Duration::ZERO } else { wait }).await?;
-        if show == Show::Steps {
-            steps(api, &answer.value, &mut printer).await?;
-            if state != Some(answer.value.state) && !answer.value.state.is_settled() {
-                printer.remark(state_line(&answer.value));
+        let looked = async {
+            let answer = fetch(api, id, if state.is_none() { Duration::ZERO } else { wait }).await?;
+            if show == Show::Steps {
+                steps(api, &answer.value, &mut printer).await?;
             }
+            anyhow::Ok(answer)
+        };
+        let answer = match looked.await {
+            Ok(answer) => answer,
+            // Before the first answer an error is the answer; later the controller may be back soon, and the job goes on meanwhile.
+            Err(error) if state.is_some() && exit::code(&error) == Exit::Unreachable => {
+                let now = clock.now().mono;
+                let since = *lost_at.get_or_insert(now);
+                if now.since(since) >= PATIENCE || left.is_some_and(|left| left.is_zero()) {
+                    return Err(error);
+                }
+                if since == now {
+                    printer.remark(format!("{error}; trying on for {}", output::duration(PATIENCE)));
+                }
+                tokio::time::sleep(RECONNECT_PAUSE.min(left.unwrap_or(RECONNECT_PAUSE))).await;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        lost_at = None;
+        if show == Show::Steps && state != Some(answer.value.state) && !answer.value.state.is_settled() {
+            printer.remark(state_line(&answer.value));
         }
         state = Some(answer.value.state);
         let over = left.is_some_and(|left| left.is_zero());

@@ -23,7 +23,7 @@ use crate::{
         problem::{ApiError, ApiResult},
         request::Query,
     },
-    ids::Digest,
+    ids::{Digest, MachineName},
     wire::event::Event,
 };
 
@@ -41,14 +41,26 @@ pub(crate) async fn list(
 ) -> ApiResult<Response> {
     let after: Option<u64> = query.value("after").or_else(|| query.value("cursor"));
     let limit = usize::try_from(query.limit()).unwrap_or(usize::MAX);
-    let filter = EventFilter { kinds: query.list("type", kind), about: query.text("subject").map(str::to_owned) };
+    let (kinds, subject) = (query.list("type", kind), query.text("subject").map(str::to_owned));
     query.finish()?;
+    let about = match subject {
+        Some(subject) => Some(in_the_log(&app, subject).await?),
+        None => None,
+    };
+    let filter = EventFilter { kinds, about };
     if wants_stream(&headers) {
         return stream_from(&app, &caller, after, filter, &headers);
     }
     let found = app.handle().events(after.unwrap_or(0), filter, limit).await?;
     let next = found.more.then(|| found.upto.to_string());
     Ok(page(found.events.into_iter().map(convert::event).collect(), next))
+}
+
+/// Events name machines as people do; the log knows them by their ids, which stay when another machine takes the name.
+async fn in_the_log(app: &App, subject: String) -> ApiResult<String> {
+    let Ok(name) = subject.parse::<MachineName>() else { return Ok(subject) };
+    let machine = app.handle().machine(name).await?;
+    Ok(machine.map_or(subject, |machine| machine.row.id.to_string()))
 }
 
 /// `job.failed`, or a family: `job.` or `job.*`.
@@ -116,7 +128,8 @@ impl Tail {
         if !self.greeted {
             self.greeted = true;
             // Something at once, so that clients and proxies know the stream stands.
-            return Some(Bytes::from_static(b": welcome\n\n"));
+            // With the place: who loses the stream before its first event can go on from there.
+            return Some(Bytes::from(format!(": welcome\nid: {}\n\n", self.after)));
         }
         loop {
             if *self.closing.borrow() || self.handle.token_by_secret(&self.token).is_none() {
@@ -152,7 +165,9 @@ impl Tail {
             tokio::select! {
                 changed = self.newest.changed() => changed.ok()?,
                 _ = self.closing.wait_for(|closing| *closing) => return None,
-                () = tokio::time::sleep(HEARTBEAT) => return Some(Bytes::from_static(b": heartbeat\n\n")),
+                () = tokio::time::sleep(HEARTBEAT) => {
+                    return Some(Bytes::from(format!(": heartbeat\nid: {}\n\n", self.after)));
+                }
             }
         }
     }

@@ -24,6 +24,9 @@ const ENDS: [&str; 4] = ["job.succeeded", "job.failed", "job.cancelled", "job.ne
 /// What is wrong with more jobs than this is not told one by one.
 const MAX_FAULTS: usize = 100;
 
+/// Levels of lists and objects in an input. It travels inside other documents, and readers of JSON stop at 128.
+const MAX_INPUT_DEPTH: usize = 64;
+
 type Workflows = BTreeMap<(Name, Option<u32>), Option<Arc<Entry>>>;
 
 /// A single job. A workflow that is not there is `404`, as there is nothing to hold the input against.
@@ -130,6 +133,16 @@ async fn missing_files(app: &App, requests: &[wire::job::JobRequest]) -> ApiResu
     Ok(missing)
 }
 
+/// Whether a value has more than so many levels of lists and objects.
+fn is_deeper(value: &serde_json::Value, levels: usize) -> bool {
+    let inner: Vec<&serde_json::Value> = match value {
+        serde_json::Value::Array(items) => items.iter().collect(),
+        serde_json::Value::Object(fields) => fields.values().collect(),
+        _ => return false,
+    };
+    levels == 0 || inner.into_iter().any(|inner| is_deeper(inner, levels - 1))
+}
+
 struct Check<'a> {
     app: &'a App,
     workflows: &'a Workflows,
@@ -214,6 +227,10 @@ impl Check<'_> {
         input: &serde_json::Value,
         faults: &mut Vec<Fault>,
     ) -> Option<(Json, Option<Concurrency>)> {
+        if is_deeper(input, MAX_INPUT_DEPTH) {
+            self.fault(faults, "/input", format!("is nested deeper than {MAX_INPUT_DEPTH} levels: flatten it"));
+            return None;
+        }
         let document = match entry.document() {
             Ok(document) => document,
             Err(error) => {
@@ -267,6 +284,14 @@ fn moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_input_is_nested_so_deep_and_no_deeper() {
+        let nested = |levels: usize| (0..levels).fold(serde_json::json!(1), |inner, _| serde_json::json!([inner]));
+        assert!(!is_deeper(&nested(MAX_INPUT_DEPTH), MAX_INPUT_DEPTH));
+        assert!(is_deeper(&nested(MAX_INPUT_DEPTH + 1), MAX_INPUT_DEPTH));
+        assert!(!is_deeper(&serde_json::json!({"a": [], "b": {}}), 2));
+    }
 
     #[test]
     fn a_moment_is_a_time_or_a_while_from_now() {
