@@ -201,10 +201,12 @@ impl<'t> Tables<'t> {
         put(&mut self.documents, key, "a document", version)
     }
 
-    /// What came late never takes the place of what came in time.
+    /// What came late never takes the place of what came in time. But where only the beginning of a step came in time, its end is told.
     fn put_step(&mut self, row: &StepRow) -> Result<(), StoreError> {
         let key = (row.job.raw(), row.attempt_number, row.step.number);
-        if row.late && self.steps.get(key)?.is_some() {
+        let known = if row.late { self.steps.get(key)? } else { None };
+        let known: Option<StepRow> = known.map(|known| record::decode("a step", known.value())).transpose()?;
+        if known.is_some_and(|known| known.late || !is_beginning(&known) || is_beginning(row)) {
             return Ok(());
         }
         put(&mut self.steps, key, "a step", row)
@@ -217,4 +219,13 @@ impl<'t> Tables<'t> {
         }
         put(&mut self.artifacts, key, "an artifact", row)
     }
+}
+
+/// Whether a step report tells that the step began, by the one word of its content that is read here.
+fn is_beginning(row: &StepRow) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Content {
+        state: String,
+    }
+    serde_json::from_str(row.step.content.as_str()).is_ok_and(|content: Content| content.state == "started")
 }

@@ -210,6 +210,9 @@ fn late_evidence_never_takes_the_place_of_what_came_in_time() {
         step(2, "2", false),
         step(2, "9", true),
         step(3, "3", true),
+        step(4, r#"{"state":"started"}"#, false),
+        step(4, r#"{"state":"failed"}"#, true),
+        step(4, r#"{"state":"skipped"}"#, true),
         artifact("a", 1, false),
         artifact("a", 2, true),
         artifact("b", 3, true),
@@ -218,7 +221,7 @@ fn late_evidence_never_takes_the_place_of_what_came_in_time() {
     let reader = store.reader();
     let steps = reader.steps(job.id, 1, 0, 10).unwrap();
     let contents: Vec<_> = steps.items.iter().map(|row| row.step.content.as_str()).collect();
-    assert_eq!((contents, steps.next), (vec!["1", "2", "3"], None));
+    assert_eq!((contents, steps.next), (vec!["1", "2", "3", r#"{"state":"failed"}"#], None));
     let steps = reader.steps(job.id, 1, 1, 1).unwrap();
     assert_eq!((steps.items[0].step.number, steps.next), (2, Some(2)));
     assert_eq!(reader.artifact(job.id, 2, "a").unwrap().unwrap().artifact.bytes, 1);
