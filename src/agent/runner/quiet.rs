@@ -20,7 +20,17 @@ impl Runner<'_> {
         let condition = step.when.as_ref().map_or(Duration::ZERO, time_of);
         let once = self.quiet_once(step).saturating_add(step.pause.unwrap_or_default());
         let tries = once.saturating_add(BETWEEN).saturating_mul(step.retries.saturating_add(1));
-        condition.saturating_add(tries)
+        condition.saturating_add(tries).saturating_add(step.commit.as_ref().map_or(Duration::ZERO, |commit| {
+            // Its target is looked for before the intent too, and afterwards `verify` waits.
+            let verify = commit.verify.as_ref().map(|watch| watch.timeout.unwrap_or_else(|| step.timeout()));
+            once.saturating_add(verify.unwrap_or_default())
+        }))
+    }
+
+    /// Of finding out whether a step of an earlier attempt happened: what the application gets first, and the question at the end.
+    pub(super) fn quiet_of_settle(step: &Step) -> Duration {
+        let settle = step.commit.as_ref().and_then(|commit| commit.settle.as_ref());
+        settle.map_or(Duration::ZERO, |settle| settle.after.saturating_add(time_of(&settle.done)))
     }
 
     fn quiet_once(&self, step: &Step) -> Duration {

@@ -89,6 +89,9 @@ impl Runner<'_> {
     /// Finding out what became of a step is told as a step of its own, inside it.
     pub(super) fn begin_settle(&mut self, step: &Step) {
         self.begin_as(step, "/settle", "settle");
+        if let Some(current) = self.current.last_mut() {
+            current.quiet = Self::quiet_of_settle(step);
+        }
         self.tell(StepState::Started, None);
     }
 

@@ -148,3 +148,15 @@ fn a_step_says_how_long_it_may_be_silent() {
     assert!(quiet("steps/1", StepState::Started) >= Some(5_000), "its condition waits before it begins");
     assert!(quiet("steps/2/else/0", StepState::Succeeded) >= Some(3_000), "the step around it goes on");
 }
+
+#[test]
+fn a_step_that_must_not_happen_twice_is_given_the_time_of_its_verification() {
+    let play = Play::steps("  - { key: F2, commit: true, verify: { window: Saved, timeout: 7m } }");
+    let mut stage = Stage::new();
+    stage.at_ms(1_000, |stage| {
+        stage.screen.open("Saved", Rect::new(0, 0, 9, 9));
+    });
+    let (_, record) = play.run(&mut stage);
+    let begun = record.reports.iter().find(|report| report.state == StepState::Started).unwrap();
+    assert!(begun.quiet_ms >= Some(420_000), "{:?}", begun.quiet_ms);
+}
