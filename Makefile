@@ -1,8 +1,9 @@
 # The only commands a person needs. `make` alone lists them.
 
 CARGO ?= cargo
-# How many random histories `make sim` plays.
+# How many histories `make sim` plays, and from which seed on.
 SEEDS ?= 2000
+FIRST ?= 1
 # How often `make chaos` kills the controller.
 KILLS ?= 200
 # How many requests `make schemathesis` makes at random to each route.
@@ -25,7 +26,7 @@ demo: ## three desktops, a controller, three agents, 30 jobs: the whole thing, w
 
 test: ## every test
 	@assets/install-needs.sh build desktop schemathesis
-	$(CARGO) test --locked
+	$(CARGO) test --locked --features mutants
 
 check: fmt clippy deny tidy ## formatting, lints, dependencies, and the rules of the house
 
@@ -48,9 +49,9 @@ bench: ## what it costs: lifecycles through the engine, and the whole product, b
 	$(CARGO) build --release --locked
 	$(CARGO) bench --locked --bench '*'
 
-sim: ## random histories of the fleet's decisions; SEEDS=n for more or fewer
+sim: ## the whole in virtual time, with everything that can fail failing; SEEDS=n histories, from FIRST=m on
 	@assets/install-needs.sh build
-	PROPTEST_CASES=$(SEEDS) $(CARGO) test --locked --lib fleet::tests::random
+	SEEDS=$(SEEDS) FIRST=$(FIRST) $(CARGO) test --locked --profile sim --features mutants --test sim -- --nocapture
 
 chaos: ## real processes killed, frozen, cut off and starved of disk under load; KILLS=n, SEED=n to play a run's dice again
 	@assets/install-needs.sh build desktop

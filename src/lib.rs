@@ -11,6 +11,7 @@ pub mod desktop;
 pub mod fleet;
 pub mod http;
 pub mod ids;
+pub mod mutant;
 pub mod store;
 pub mod time;
 pub mod wire;

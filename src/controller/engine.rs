@@ -24,6 +24,7 @@ use super::{
     subject::subject,
     waiters::Key,
 };
+use crate::mutant::{Mutant, is_on};
 use crate::{
     fleet::{Command, Event, Fact, Fleet, Found, Need, Reply, Settings, Wakes, needs},
     store::{NewEvent, Prune, Reader, Store, StoreError, Transaction},
@@ -223,13 +224,17 @@ impl Engine {
     }
 
     fn finish(&mut self, now: Now, batch: Batch) -> Result<(), Ended> {
-        let Batch { events, answers, looks, frames, prunes: _, stop: _ } = batch;
-        let durable = events.iter().filter(|event| event.is_durable());
+        let Batch { events, mut answers, looks, frames, prunes: _, stop: _ } = batch;
+        if is_on(Mutant::AnswerBeforeCommit) {
+            answers.drain(..).for_each(|(respond, answer)| respond(answer, &self.fleet, now));
+        }
+        let durable = events.iter().filter(|event| event.is_durable() && !is_forgotten(event));
         let events_logged =
             durable.map(|event| NewEvent { subject: subject(&self.fleet, event), event: event.clone() }).collect();
         let transaction = Transaction { writes: self.fleet.take_writes(), events: events_logged, frames };
         match self.commit(&transaction) {
             Ok(()) => {}
+            Err(StoreError::Full) if is_on(Mutant::GoOnAfterFull) => {}
             Err(StoreError::Full) => return self.storage_full(answers, looks),
             Err(error) => return Err(self.end(&error)),
         }
@@ -322,6 +327,11 @@ impl Engine {
         (self.fatal)(&error.to_string());
         Ended
     }
+}
+
+/// See [`Mutant::ForgetTheLog`].
+fn is_forgotten(event: &Event) -> bool {
+    is_on(Mutant::ForgetTheLog) && matches!(event.fact, Fact::JobSucceeded { .. } | Fact::JobFailed { .. })
 }
 
 fn stored_version(event: &Event) -> Option<&crate::fleet::DocumentVersion> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::machine::Readiness;
+use crate::mutant::{Mutant, is_on};
 use crate::{
     ids::{AttemptId, Digest, Epoch, Json, MachineId, MachineName, Name},
     time::Timestamp,
@@ -60,8 +61,9 @@ impl Outcome {
     }
 
     /// Whether it uses up one of the attempts the retry policy grants.
-    pub const fn counts(self) -> bool {
+    pub fn counts(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Lost)
+            || (is_on(Mutant::CountDeclines) && matches!(self, Self::Declined))
     }
 }
 

@@ -12,6 +12,7 @@ use super::{
     timers::{MonoTimer, WallTimer},
 };
 use crate::ids::{BatchId, Digest, JobId, JoinTokenId, MachineId, MachineName, Name, TokenId};
+use crate::mutant::{Mutant, is_on};
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Index {
@@ -69,7 +70,9 @@ impl Fleet {
             let remembered = Remembered { body: key.body, made: Made::Job(job.id) };
             self.index.idempotency.insert(idempotency_id(key), remembered);
         }
-        if let (Some(deadline), None) = (spec.deadline, &job.cancel) {
+        if let (Some(deadline), None) = (spec.deadline, &job.cancel)
+            && !is_on(Mutant::IgnoreDeadlines)
+        {
             self.wall_timers.set(WallTimer::Deadline(job.id), deadline);
         }
         match &job.state {

@@ -16,6 +16,7 @@ use super::{
     state::Fleet,
     token::Principal,
 };
+use crate::mutant::{Mutant, is_on};
 use crate::{
     ids::{AttemptId, BatchId, Epoch, JobId, MachineId},
     time::Now,
@@ -112,7 +113,7 @@ impl Fleet {
     }
 
     pub(super) fn is_batch_full(&self, batch: BatchId) -> bool {
-        let batch = self.batches.get(&batch);
+        let batch = self.batches.get(&batch).filter(|_| !is_on(Mutant::IgnoreLimitsOfBatches));
         batch.is_some_and(|batch| batch.max_running.is_some_and(|max| batch.counts.running() >= max))
     }
 

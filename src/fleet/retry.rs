@@ -8,6 +8,7 @@ use super::{
     job::Job,
     state::Fleet,
 };
+use crate::mutant::{Mutant, is_on};
 use crate::time::Timestamp;
 
 /// Attempts beyond the policy that only find out what became of one open commit.
@@ -71,6 +72,9 @@ impl Fleet {
 
 /// Attempts that count and have ended, since a person last sent the job on.
 pub(super) fn attempts_used(job: &Job) -> u32 {
+    if is_on(Mutant::ForgetAttempts) {
+        return 0;
+    }
     let from = job.reviews.last().map_or(0, |review| review.attempt);
     let since = job.attempts.iter().filter(|attempt| attempt.number > from);
     let counted = since.filter(|attempt| attempt.outcome.is_some_and(Outcome::counts));

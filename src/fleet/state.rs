@@ -31,6 +31,7 @@ use super::{
     timers::{MonoTimer, Timers, WallTimer},
     token::{JoinToken, Token},
 };
+use crate::mutant::{Mutant, is_on};
 use crate::{
     ids::{BatchId, Digest, JobId, JoinTokenId, MachineId, MachineName, Name, TokenId},
     time::{Mono, Now, Timestamp},
@@ -126,6 +127,9 @@ impl Fleet {
             recent: Recent::default(),
             mono: now.mono,
         };
+        if is_on(Mutant::ReuseEpochs) {
+            fleet.meta.epoch = fleet.meta.epoch.saturating_sub(2);
+        }
         fleet.index.tokens = fleet.tokens.values().map(|token| (token.digest, token.id)).collect();
         fleet.index.join_tokens = fleet.join_tokens.values().map(|token| (token.digest, token.id)).collect();
         for batch in fleet.batches.values().cloned().collect::<Vec<_>>() {
@@ -133,7 +137,8 @@ impl Fleet {
         }
         for machine in rows.machines {
             if machine.lease.is_some() {
-                fleet.mono_timers.set(MonoTimer::Lease(machine.id), fleet.lease_end(now.mono));
+                let end = if is_on(Mutant::GrantNoTtlAfterRestart) { now.mono } else { fleet.lease_end(now.mono) };
+                fleet.mono_timers.set(MonoTimer::Lease(machine.id), end);
             }
             let link = Link { last_seen: machine.last_seen, ..Link::default() };
             fleet.links.insert(machine.id, link);
@@ -175,6 +180,9 @@ impl Fleet {
 
     /// When a lease granted or renewed now lapses here: later than at the agent.
     pub(super) fn lease_end(&self, now: Mono) -> Mono {
+        if is_on(Mutant::SkipTheSweep) {
+            return now.saturating_add(Duration::from_secs(86_400));
+        }
         now.saturating_add(self.settings.ttl).saturating_add(self.settings.ttl_margin)
     }
 
@@ -186,6 +194,9 @@ impl Fleet {
     /// The wall clock as the fleet goes by it: never backwards. Where the system's was set back, it goes on at the pace of the
     /// monotonic one, so that start times and waits still come.
     pub(super) fn steady(&self, now: Now) -> Now {
+        if is_on(Mutant::LetTheClockRunBack) {
+            return now;
+        }
         let passed = now.mono.since(self.mono);
         Now { wall: now.wall.max(self.meta.wall.saturating_add(passed)), mono: now.mono }
     }

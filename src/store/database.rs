@@ -1,5 +1,6 @@
 //! The redb file: one process a data directory, opened and migrated, closed and opened again after the disk was full.
 
+use crate::mutant::{Mutant, is_on};
 use std::{
     fs::{self, File, TryLockError},
     io,
@@ -122,7 +123,8 @@ impl Shared {
     pub(super) fn begin_write(&self) -> Result<WriteTransaction, StoreError> {
         self.with(|database| {
             let mut transaction = database.begin_write()?;
-            transaction.set_durability(redb::Durability::Immediate)?;
+            let skip = is_on(Mutant::SkipTheSync);
+            transaction.set_durability(if skip { redb::Durability::None } else { redb::Durability::Immediate })?;
             Ok(transaction)
         })
     }

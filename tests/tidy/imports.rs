@@ -22,6 +22,7 @@ const RULES: &[Rule] = &[
     Rule { module: "cli", may_use: &["*"], never: &[] },
     Rule { module: "ids", may_use: &[], never: IO },
     Rule { module: "time", may_use: &[], never: &["tokio", "reqwest", "redb"] },
+    Rule { module: "mutant", may_use: &[], never: IO },
     Rule {
         module: "config",
         may_use: &["ids", "time"],
@@ -29,7 +30,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         module: "fleet",
-        may_use: &["ids", "time"],
+        may_use: &["ids", "time", "mutant"],
         never: &[
             "tokio",
             "redb",
@@ -52,8 +53,12 @@ const RULES: &[Rule] = &[
     },
     Rule { module: "workflow", may_use: &["ids", "time"], never: IO },
     Rule { module: "wire", may_use: &["ids", "time"], never: IO },
-    Rule { module: "store", may_use: &["fleet", "ids", "time"], never: &["axum", "hyper", "reqwest"] },
-    Rule { module: "controller", may_use: &["fleet", "store", "time", "ids"], never: &["axum", "hyper", "redb"] },
+    Rule { module: "store", may_use: &["fleet", "ids", "time", "mutant"], never: &["axum", "hyper", "reqwest"] },
+    Rule {
+        module: "controller",
+        may_use: &["fleet", "store", "time", "ids", "mutant"],
+        never: &["axum", "hyper", "redb"],
+    },
     Rule {
         module: "http",
         may_use: &["wire", "workflow", "fleet", "controller", "config", "ids", "time"],
@@ -61,7 +66,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         module: "agent",
-        may_use: &["wire", "workflow", "desktop", "ids", "time", "config"],
+        may_use: &["wire", "workflow", "desktop", "ids", "time", "config", "mutant"],
         never: &["redb", "axum"],
     },
     Rule { module: "desktop", may_use: &["time"], never: &["reqwest", "axum", "hyper", "redb"] },

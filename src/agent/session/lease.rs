@@ -7,6 +7,7 @@ use super::{
     outbox::{Outbox, UnderWay},
     polling::pause,
 };
+use crate::mutant::{Mutant, is_on};
 use crate::{
     agent::runner::Stop,
     ids::{AttemptId, Epoch, Name},
@@ -103,6 +104,9 @@ impl Lease {
     }
 
     fn lapses_at(&self) -> Option<Mono> {
+        if is_on(Mutant::IgnoreTheLapse) {
+            return self.renewed_at.map(|_| Mono::from_ms(u64::MAX));
+        }
         self.renewed_at.map(|renewed| renewed.saturating_add(self.ttl))
     }
 
@@ -198,6 +202,10 @@ impl Session {
         let lease = self.lease.as_mut()?;
         let renew = lease.renew_at().is_some_and(|at| now >= at);
         let (UnderWay { number, body, .. }, first) = lease.outbox.send(now, renew)?;
+        if is_on(Mutant::TouchBeforeAcknowledged) && lease.phase == Phase::Offered {
+            (lease.phase, lease.renewed_at) = (Phase::Preparing, Some(now));
+            self.orders.push_back(Order::Prepare(Box::new(lease.offer.clone())));
+        }
         let (job, attempt, epoch) = (lease.offer.job, lease.offer.attempt, lease.offer.epoch);
         let report = Report { job, attempt, epoch, incarnation: self.incarnation, number, body };
         Some((report, first))

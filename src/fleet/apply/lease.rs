@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::mutant::{Mutant, is_on};
 use crate::{
     fleet::{
         attempt::{Artifact, Attempt, Category, Effect, Outcome, StepRecord},
@@ -300,13 +301,11 @@ impl Fleet {
                 return;
             }
             let answered = report.and_then(|(number, sender)| Some((number, lease.incarnation().or(sender)?)));
-            machine.ended_lease = answered.map(|(number, incarnation)| EndedLease {
-                epoch: lease.epoch,
-                attempt: lease.attempt(),
-                incarnation,
-                number,
-                answer: Answer::Done,
-            });
+            // One that ended without a report has no answer to repeat: that of the lease before may still be wanted.
+            if let Some((number, incarnation)) = answered {
+                let (epoch, attempt) = (lease.epoch, lease.attempt());
+                machine.ended_lease = Some(EndedLease { epoch, attempt, incarnation, number, answer: Answer::Done });
+            }
         });
     }
 
@@ -324,6 +323,7 @@ impl Fleet {
         match lease.state {
             LeaseState::Offered => false,
             LeaseState::Held { .. } => true,
+            LeaseState::Revoking { .. } if is_on(Mutant::RenewWhatIsRevoked) => true,
             LeaseState::Revoking { since, .. } => at < since.saturating_add(self.settings.stop_grace),
         }
     }

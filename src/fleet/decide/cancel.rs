@@ -13,6 +13,7 @@ use crate::fleet::{
     reply::{BatchReply, JobDid, JobReply, Reply},
     rows::Found,
 };
+use crate::mutant::{Mutant, is_on};
 
 pub(super) fn job(draft: &mut Draft<'_>, command: &CancelJob, found: &Found) -> Answer {
     let not_found = || Refusal::not_found("job", &command.job);
@@ -42,7 +43,7 @@ pub(super) fn request(draft: &mut Draft<'_>, job: &Job, why: CancelWhy) -> JobDi
         end_now(draft, job, &why);
         return JobDid::Cancelled;
     }
-    if job.cancel.is_none() {
+    if job.cancel.is_none() && !is_on(Mutant::ForgetCancels) {
         let revoke = match why {
             CancelWhy::Asked { .. } => RevokeWhy::Cancel,
             CancelWhy::Deadline => RevokeWhy::Deadline,

@@ -1,6 +1,7 @@
 //! The same request twice: the first answer again, or a refusal where it is not the same.
 
 use super::{Answer, needs::key_of};
+use crate::mutant::{Mutant, is_on};
 use crate::{
     fleet::{
         batch::Batch,
@@ -57,6 +58,9 @@ pub(super) fn again(draft: &Draft<'_>, command: &Replay, found: &Found) -> Answe
 }
 
 fn remembered(draft: &Draft<'_>, key: &IdempotencyKey, found: &Found) -> Option<Remembered> {
+    if is_on(Mutant::ForgetIdempotencyKeys) {
+        return None;
+    }
     let id = idempotency_id(key);
     let fleet = draft.fleet;
     if let Some(open) = fleet.index.idempotency.get(&id) {
@@ -103,7 +107,7 @@ pub(super) fn check_key_is_free_for(
 }
 
 fn key_holder(draft: &Draft<'_>, (workflow, key): (&Name, Option<&String>), found: &Found) -> Option<(JobId, Refusal)> {
-    let key = key?;
+    let key = key.filter(|_| !is_on(Mutant::ForgetUniqueKeys))?;
     let id = (workflow.clone(), key.clone());
     let fleet = draft.fleet;
     let taken =

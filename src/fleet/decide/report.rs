@@ -8,6 +8,7 @@ use super::{
     poll::{authenticated, check_readiness, update_readiness},
     standstill,
 };
+use crate::mutant::{Mutant, is_on};
 use crate::{
     fleet::{
         attempt::{Category, FailureReport, Outcome},
@@ -45,6 +46,7 @@ pub(super) fn report(draft: &mut Draft<'_>, command: Report, found: &Found) -> D
         && (ended.epoch, ended.attempt, ended.incarnation, ended.number)
             == (fence.epoch, fence.attempt, fence.incarnation, fence.number)
         && !matches!(body, ReportBody::Renew)
+        && !is_on(Mutant::ForgetTheFirstAnswer)
     {
         return Ok(reply(machine, ended.answer.clone(), true));
     }
@@ -121,6 +123,9 @@ fn check(draft: &Draft<'_>, body: &ReportBody, readiness: &BTreeMap<Name, Readin
 
 /// The lease, if the fence is that of the machine's live one.
 fn live<'a>(draft: &Draft<'a>, machine: &'a Machine, fence: Fence) -> Option<Live<'a>> {
+    if is_on(Mutant::DropFence) {
+        return whatever_runs(draft, fence);
+    }
     let lease = machine.lease.as_ref()?;
     let incarnation = lease.incarnation().or(machine.incarnation);
     let same = (lease.epoch, lease.attempt(), lease.job()) == (fence.epoch, fence.attempt, fence.job);
@@ -130,6 +135,16 @@ fn live<'a>(draft: &Draft<'a>, machine: &'a Machine, fence: Fence) -> Option<Liv
     let job = draft.fleet.jobs.get(&fence.job)?;
     let run = job.run()?;
     Some(Live { machine, lease, job, run, fence })
+}
+
+/// See [`Mutant::DropFence`].
+fn whatever_runs<'a>(draft: &Draft<'a>, fence: Fence) -> Option<Live<'a>> {
+    let job = draft.fleet.jobs.get(&fence.job)?;
+    let run = job.run()?;
+    let machine = draft.fleet.machines.get(&run.machine)?;
+    let lease = machine.lease.as_ref()?;
+    let number = if fence.attempt == run.attempt { fence.number } else { lease.number + 1 };
+    Some(Live { machine, lease, job, run, fence: Fence { number, ..fence } })
 }
 
 fn why_lost(machine: &Machine, fence: Fence) -> &'static str {
@@ -278,6 +293,9 @@ fn complete(draft: &mut Draft<'_>, live: Live<'_>, progress: Progress, end: End)
         note(draft, live, progress, Answer::Done);
     }
     match (end, live.lease.state) {
+        (End::Succeeded { .. }, LeaseState::Revoking { why, .. }) if is_on(Mutant::CancelWhatSucceeded) => {
+            stopped(draft, live, why, None);
+        }
         (End::Succeeded { output }, _) => succeed(draft, live, output),
         (end, LeaseState::Revoking { why, .. }) => {
             let told = match end {

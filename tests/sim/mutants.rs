@@ -1,0 +1,74 @@
+//! Each rule broken on purpose is noticed: a checker that finds nothing proves nothing.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Mutex,
+    thread,
+};
+
+use deskfleet::mutant::{Mutant, switch_to};
+
+use crate::seeds::play;
+
+/// A mutant that survives so many histories is not caught.
+const SEEDS_EACH: u64 = 150;
+
+/// Where each was caught last: its search begins there, so that it is short as long as little has changed.
+const CAUGHT_AT: &[(Mutant, u64)] = &[
+    (Mutant::CancelWhatSucceeded, 37),
+    (Mutant::IgnoreTheLapse, 25),
+    (Mutant::LetTheClockRunBack, 10),
+    (Mutant::ForgetTheLog, 1),
+    (Mutant::GoOnAfterFull, 27),
+    (Mutant::SkipTheSync, 2),
+    (Mutant::IgnoreLimitsOfBatches, 9),
+    (Mutant::IgnoreDeadlines, 14),
+    (Mutant::ForgetCancels, 1),
+    (Mutant::ForgetAttempts, 6),
+    (Mutant::CountDeclines, 7),
+    (Mutant::TouchBeforeAcknowledged, 1),
+    (Mutant::ForgetUniqueKeys, 5),
+    (Mutant::ForgetIdempotencyKeys, 1),
+    (Mutant::ForgetTheFirstAnswer, 7),
+    (Mutant::GrantNoTtlAfterRestart, 17),
+    (Mutant::RenewWhatIsRevoked, 16),
+    (Mutant::SkipTheSweep, 7),
+    (Mutant::ReuseEpochs, 4),
+    (Mutant::AnswerBeforeCommit, 27),
+    (Mutant::DropFence, 13),
+];
+
+fn hunt(mutant: Mutant) -> Option<(u64, String)> {
+    let known = CAUGHT_AT.iter().find(|(known, _)| *known == mutant).map(|(_, seed)| *seed);
+    known.into_iter().chain(1..=SEEDS_EACH).find_map(|seed| {
+        switch_to(Some(mutant));
+        let played = catch_unwind(AssertUnwindSafe(|| play(seed)));
+        switch_to(None);
+        let wrong = played.map_or_else(|_| vec!["it panicked".to_owned()], |played| played.wrong);
+        wrong.into_iter().next().map(|wrong| (seed, wrong))
+    })
+}
+
+#[test]
+fn every_broken_rule_is_noticed() {
+    assert!(Mutant::ALL.len() >= 20);
+    let waiting = Mutex::new(Mutant::ALL.to_vec());
+    let survived = Mutex::new(Vec::new());
+    let hunter = || {
+        loop {
+            let Some(mutant) = waiting.lock().unwrap().pop() else { return };
+            match hunt(mutant) {
+                Some((seed, wrong)) => println!("{mutant:?}: seed {seed}: {wrong}"),
+                None => survived.lock().unwrap().push(mutant),
+            }
+        }
+    };
+    thread::scope(|scope| {
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        for _ in 0..threads {
+            scope.spawn(hunter);
+        }
+    });
+    let survived = survived.into_inner().unwrap();
+    assert!(survived.is_empty(), "not noticed within {SEEDS_EACH} seeds: {survived:?}");
+}

@@ -1,0 +1,60 @@
+//! The scene before the first act: documents stored, machines joined, a token for everybody.
+
+use std::collections::BTreeMap;
+
+use deskfleet::{
+    fleet::{Certificate, Command, CreateJoinToken, CreateToken, JoinMachine, Principal, Role},
+    ids::{Digest, Json},
+    time::Timestamp,
+};
+use serde_json::json;
+
+use crate::{
+    errands::WORKFLOWS,
+    history::ATTEMPTS,
+    site::{Call, SECRET, Site, Who},
+};
+
+pub(crate) fn set(site: &mut Site, agents: usize) {
+    site.execute(Command::CreateToken(CreateToken {
+        name: "everybody".to_owned(),
+        role: Role::Admin,
+        team: "default".parse().unwrap(),
+        digest: Digest::of(SECRET.as_bytes()),
+        expires_at: None,
+        by: Principal::System,
+    }));
+    for (steps, workflow) in (1..).zip(WORKFLOWS) {
+        let steps: Vec<_> = (0..steps).map(|_| json!({ "key": "Return" })).collect();
+        let document = json!({
+            "kind": "workflow", "name": workflow, "timeout": "60s", "steps": steps,
+            "input": { "type": "object" },
+            "retry": { "attempts": ATTEMPTS, "backoff": "2s", "max_backoff": "8s" },
+        });
+        let body = serde_json::to_vec(&document).unwrap();
+        let path = format!("/v1/workflows/{workflow}");
+        let answer = site.ask_now(Call { who: Who::Person, method: "PUT", path, key: None, body });
+        assert_eq!(answer.status, 201, "{}", String::from_utf8_lossy(&answer.body));
+    }
+    let secret = Digest::of(b"join");
+    site.execute(Command::CreateJoinToken(CreateJoinToken {
+        pool: "default".parse().unwrap(),
+        uses: None,
+        digest: secret,
+        expires_at: None,
+        by: Principal::System,
+    }));
+    for number in 0..agents {
+        let name = format!("vm-{number}");
+        let certificate = Certificate { digest: Digest::of(name.as_bytes()), not_after: Timestamp::from_ms(u64::MAX) };
+        site.execute(Command::JoinMachine(JoinMachine {
+            token: secret,
+            name: name.parse().unwrap(),
+            pool: None,
+            labels: BTreeMap::new(),
+            identity: name,
+            certificate,
+            facts: Json::new("{}"),
+        }));
+    }
+}
