@@ -1,5 +1,6 @@
 //! The engine against a real database: what it tells, when, and what is left after restarts, full disks and closing.
 
+mod fixture;
 mod keeping;
 mod space;
 

@@ -60,7 +60,7 @@ impl Copying<'_> {
             TOKENS
         );
         copy!(JOIN_TOKENS, IDEMPOTENCY, JOB_KEYS, EVENTS, EVENT_SUBJECTS);
-        copy!(MESSAGES, PENDING_MESSAGES, DELIVERIES, MESSAGE_ORDER, TARGETS);
+        copy!(MESSAGES, PENDING_MESSAGES, DELIVERIES, MESSAGE_ORDER, TARGETS, LOOP_ITEMS);
         // A table that is forgotten here would be missing when the backup is needed.
         for table in self.from.list_tables()? {
             if !known.contains(table.name()) {

@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{
     fleet::{
-        ArtifactRow, Batch, DocumentHead, DocumentVersion, IdempotencyRow, Job, JoinToken, Machine, Meta, StepRow,
-        Token, UniqueKeyRow,
+        ArtifactRow, Batch, DocumentHead, DocumentVersion, IdempotencyRow, Job, JoinToken, LoopItemRow, Machine, Meta,
+        StepRow, Token, UniqueKeyRow,
     },
     ids::{BatchId, Digest, JobId},
     time::Timestamp,
@@ -180,7 +180,7 @@ impl Look<'_> {
         Ok(())
     }
 
-    /// Steps and artifacts belong to a job that is there.
+    /// Steps, artifacts and items of loops belong to a job that is there.
     fn evidence(&mut self, jobs: &BTreeSet<u128>) -> Result<(), StoreError> {
         let mut of_nobody = BTreeSet::new();
         for row in self.transaction.open_table(tables::STEPS)?.iter()? {
@@ -193,8 +193,16 @@ impl Look<'_> {
             self.decode::<ArtifactRow>("an artifact", row.value());
             of_nobody.extend(Some(key.value().0).filter(|job| !jobs.contains(job)));
         }
+        for row in self.transaction.open_table(tables::LOOP_ITEMS)?.iter()? {
+            let (key, row) = row?;
+            self.decode::<LoopItemRow>("an item of a loop", row.value());
+            of_nobody.extend(Some(key.value().0).filter(|job| !jobs.contains(job)));
+        }
         for job in of_nobody {
-            self.checked.fault(format!("there are steps or artifacts of {}, which is not there", JobId::from_raw(job)));
+            self.checked.fault(format!(
+                "there are steps, artifacts or items of loops of {}, which is not there",
+                JobId::from_raw(job)
+            ));
         }
         Ok(())
     }
