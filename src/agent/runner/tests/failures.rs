@@ -154,7 +154,7 @@ fn a_step_that_must_not_happen_twice_is_given_the_time_of_its_verification() {
     let play = Play::steps("  - { key: F2, commit: true, verify: { window: Saved, timeout: 7m } }");
     let mut stage = Stage::new();
     stage.at_ms(1_000, |stage| {
-        stage.screen.open("Saved", Rect::new(0, 0, 9, 9));
+        stage.screen.open("Saved", Rect::new(0, 0, 60, 40));
     });
     let (_, record) = play.run(&mut stage);
     let begun = record.reports.iter().find(|report| report.state == StepState::Started).unwrap();
