@@ -3,6 +3,8 @@
 //! `World` checks all invariants after every command, and that disk and memory say the same. Here it is added that what is settled
 //! stays as it is, that a job ends once, that deciding twice gives the same, that nothing goes untold, and that in the end everything open comes to an end.
 
+mod commits;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
@@ -13,10 +15,10 @@ use super::{
 };
 use crate::{
     fleet::{
-        Attempted, CancelBatch, CancelJob, Command, Concurrency, DeliveryReport, DocumentKind, DocumentSpec, Due, End,
-        Fact, Idempotency, Job, JobRequest, ModeName, Notify, Offer, PatchMachine, PauseDocument, Poll, Progress,
-        Reply, Report, ReportBody, ResumeDocument, RetryJob, SecretText, Session, SubmitBatch, SubmitJob, SubscriberId,
-        WorkflowSpec, attempt::Category, lease::Answer, reply::Assignment,
+        Attempted, CancelBatch, CancelJob, Command, Concurrency, Decided, DeliveryReport, DocumentKind, DocumentSpec,
+        Due, End, Fact, Idempotency, Job, JobRequest, LoopKey, ModeName, Notify, Offer, PatchMachine, PauseDocument,
+        Poll, Progress, Reply, Report, ReportBody, ResumeDocument, RetryJob, ReviewJob, SecretText, Session,
+        SubmitBatch, SubmitJob, SubscriberId, WorkflowSpec, attempt::Category, lease::Answer, reply::Assignment,
     },
     ids::{BatchId, Digest, JobId},
     time::{Now, Timestamp},
@@ -38,6 +40,10 @@ enum Step {
     Cancel(u8),
     CancelBatch(u8),
     Retry(u8),
+    Review {
+        job: u8,
+        decision: u8,
+    },
     Poll {
         agent: u8,
         says_held: bool,
@@ -135,8 +141,9 @@ fn any_step() -> impl Strategy<Value = Step> {
         3 => any::<u8>().prop_map(Step::Cancel),
         1 => any::<u8>().prop_map(Step::CancelBatch),
         2 => any::<u8>().prop_map(Step::Retry),
+        2 => (any::<u8>(), 0..3u8).prop_map(|(job, decision)| Step::Review { job, decision }),
         12 => (agent(), any::<bool>()).prop_map(|(agent, says_held)| Step::Poll { agent, says_held }),
-        18 => (agent(), 0..10u8).prop_map(|(agent, choice)| Step::Report { agent, choice }),
+        24 => (agent(), 0..34u8).prop_map(|(agent, choice)| Step::Report { agent, choice }),
         5 => agent().prop_map(Step::Renew),
         5 => any::<u8>().prop_map(Step::Repeat),
         2 => agent().prop_map(Step::StartAgent),
@@ -175,7 +182,12 @@ struct Game {
     batches: Vec<BatchId>,
     sent: Vec<Report>,
     settled: BTreeMap<JobId, Job>,
+    /// Every commit that was ever intended, and whether it is known to be done.
+    commits: BTreeMap<Commit, bool>,
 }
+
+/// Of a job: the step's path, and the round.
+type Commit = (JobId, String, Option<LoopKey>);
 
 impl Game {
     fn new() -> Self {
@@ -187,7 +199,15 @@ impl Game {
             .into_iter()
             .map(|agent| Player { agent, offer: None, number: 0, accepted: false, started: false })
             .collect();
-        Self { world, players, jobs: vec![], batches: vec![], sent: vec![], settled: BTreeMap::new() }
+        Self {
+            world,
+            players,
+            jobs: vec![],
+            batches: vec![],
+            sent: vec![],
+            settled: BTreeMap::new(),
+            commits: BTreeMap::new(),
+        }
     }
 
     fn execute(&mut self, command: Command) -> Result<Reply, crate::fleet::Refusal> {
@@ -214,6 +234,7 @@ impl Game {
                 assert!(self.settled.insert(*job, row).is_none(), "{job} ended twice");
             }
         }
+        self.watch_commits(mark);
         for job in &self.jobs {
             assert!(self.world.disk.jobs.contains_key(job), "an acknowledged job is gone");
         }
@@ -262,6 +283,13 @@ impl Game {
                 if let Some(job) = pick(&self.jobs, which) {
                     let retry = RetryJob { job, force: None, idempotency: None, by: person() };
                     self.note_job(Command::RetryJob(retry));
+                }
+            }
+            Step::Review { job, decision } => {
+                let decision = [Decided::Retry, Decided::Succeed, Decided::Fail][usize::from(decision)];
+                if let Some(job) = pick(&self.jobs, job) {
+                    let review = ReviewJob { job, decision, note: Some("looked".to_owned()), by: person() };
+                    let _ = self.execute(Command::ReviewJob(review));
                 }
             }
             Step::Poll { agent, says_held } => self.poll(usize::from(agent), says_held),
@@ -426,6 +454,7 @@ impl Game {
             (true, true, 4) => complete(failed(Category::Desktop)),
             (true, true, 5) => complete(failed(Category::Business)),
             (true, true, 6) => complete(End::Cancelled),
+            (true, true, 10..) => self.effect(offer.job, choice),
             (true, true, _) => ReportBody::Steps(step(1)),
         };
         let report = report(&player.agent, &offer, player.number + 1, body.clone());
@@ -471,7 +500,8 @@ impl Game {
         for _ in 0..400 {
             for agent in 0..AGENTS {
                 self.poll(agent, true);
-                for choice in [9, 9, 1] {
+                // What is open is found out first; what was only to find out ends as failed.
+                for choice in [9, 9, 13, 1, 4] {
                     self.report(agent, choice);
                 }
             }
