@@ -7,6 +7,10 @@
 
 #[path = "chaos/clients.rs"]
 mod clients;
+#[path = "chaos/clone.rs"]
+mod clone;
+#[path = "chaos/commit.rs"]
+mod commit;
 #[path = "chaos/dice.rs"]
 mod dice;
 #[path = "chaos/disk.rs"]
@@ -29,6 +33,8 @@ mod network;
 mod proxy;
 #[path = "chaos/records.rs"]
 mod records;
+#[path = "chaos/restore.rs"]
+mod restore;
 #[path = "chaos/scripted.rs"]
 mod scripted;
 #[path = "support/xvfb.rs"]

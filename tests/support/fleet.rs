@@ -196,10 +196,22 @@ impl Agent {
         Self::join_by(&controller.url(), controller, desktop, name)
     }
 
-    /// The same by another way to the controller.
-    pub(crate) fn join_by(url: &str, controller: &Controller, desktop: &VirtualDesktop, name: &str) -> Self {
+    /// One whose data directory is filled first; it is started and not waited for.
+    pub(crate) fn with_data(
+        controller: &Controller,
+        desktop: &VirtualDesktop,
+        name: &str,
+        fill: impl FnOnce(&Path),
+    ) -> Self {
+        let mut agent = Self::new(&controller.url(), controller, desktop, name);
+        fill(&agent.data());
+        agent.start_again();
+        agent
+    }
+
+    fn new(url: &str, controller: &Controller, desktop: &VirtualDesktop, name: &str) -> Self {
         let data = TempDir::new().expect("a folder for the agent");
-        let mut agent = Self {
+        Self {
             process: None,
             log: data.path().join("agent.log"),
             command: AgentCommand {
@@ -209,7 +221,12 @@ impl Agent {
                 controller_url: url.to_owned(),
                 join_token: controller.data().join("join.token"),
             },
-        };
+        }
+    }
+
+    /// The same by another way to the controller.
+    pub(crate) fn join_by(url: &str, controller: &Controller, desktop: &VirtualDesktop, name: &str) -> Self {
+        let mut agent = Self::new(url, controller, desktop, name);
         agent.start_again();
         until(&format!("machine {name} to be idle"), || {
             let (status, machine) = controller.call("GET", &format!("/v1/machines/{name}"), None);
