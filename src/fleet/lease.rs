@@ -67,7 +67,7 @@ impl RevokeWhy {
     }
 }
 
-/// The last lease a machine gave back, kept so that a repeated last report gets its answer again.
+/// The last lease that a report ended, kept so that this report gets its answer again when it is repeated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EndedLease {
     pub epoch: Epoch,

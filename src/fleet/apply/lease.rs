@@ -296,10 +296,6 @@ impl Fleet {
         self.mono_timers.clear(MonoTimer::Lease(machine));
         self.change_machine(machine, |machine| {
             let Some(lease) = machine.lease.take() else { return };
-            if report.is_none() && lease.state == LeaseState::Offered {
-                // Nobody has answered to it: what may still be repeated is the last report of the lease before.
-                return;
-            }
             let answered = report.and_then(|(number, sender)| Some((number, lease.incarnation().or(sender)?)));
             // One that ended without a report has no answer to repeat: that of the lease before may still be wanted.
             if let Some((number, incarnation)) = answered {

@@ -215,11 +215,10 @@ impl Model {
         let own = &mut self.machines[machine];
         let lease = own.lease.take();
         let sender = own.incarnation;
-        if report.is_none() && lease.as_ref().is_some_and(|lease| lease.incarnation.is_none()) {
-            // An offer nobody answered: what may be repeated is the report before it.
-            return;
+        // One that ended without a report leaves nothing to repeat: what may be is the report that ended the one before.
+        if let Some((lease, number)) = lease.zip(report) {
+            own.ended = Some((lease.epoch, lease.incarnation.unwrap_or(sender), number));
         }
-        own.ended = lease.zip(report).map(|(lease, number)| (lease.epoch, lease.incarnation.unwrap_or(sender), number));
     }
 }
 
