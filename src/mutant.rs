@@ -56,6 +56,16 @@ mutants! {
     IgnoreTheLapse,
     /// A cancel that is pending turns a success into a cancel.
     CancelWhatSucceeded,
+    /// An attempt that has, or may have, done what must not happen twice is followed by another from the beginning.
+    ReplayAfterCommit,
+    /// The intent of an attempt that was told to stop is taken.
+    IntendAfterTheStop,
+    /// The agent acts when it sends its intent.
+    ActBeforeRecorded,
+    /// A restart forgets whom to tell of what.
+    ForgetTheOutbox,
+    /// The agent works for a store older than one it has worked for.
+    AcceptLowerGenerations,
 }
 
 #[cfg(feature = "mutants")]

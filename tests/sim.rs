@@ -8,6 +8,8 @@
 
 #[path = "sim/agent.rs"]
 mod agent;
+#[path = "sim/books.rs"]
+mod books;
 #[path = "sim/disk.rs"]
 mod disk;
 #[path = "sim/errands.rs"]

@@ -16,6 +16,7 @@ use super::{
     state::Fleet,
     subscriber::{ChannelSpec, SubscriberId, Target},
 };
+use crate::mutant::{Mutant, is_on};
 use crate::{
     ids::Name,
     time::{Now, Timestamp},
@@ -46,6 +47,7 @@ pub(super) struct Mailbox {
 impl Outbox {
     pub(super) fn load(rows: Vec<PendingRow>, now: Timestamp, most: usize) -> Self {
         let mut outbox = Self::default();
+        let rows = if is_on(Mutant::ForgetTheOutbox) { Vec::new() } else { rows };
         for row in rows {
             let mailbox = outbox.boxes.entry(row.subscriber).or_default();
             if mailbox.pending.is_empty() {

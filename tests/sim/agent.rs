@@ -3,6 +3,9 @@
 //! What the thread does to the desktop is told as touches. It asks before each whether it may, as the real one does: by what the
 //! session last shared (`touch_until`), by the stop it was told, and by its own clock.
 
+#[path = "saving.rs"]
+mod saving;
+
 use std::collections::BTreeMap;
 
 use deskfleet::{
@@ -23,9 +26,11 @@ use deskfleet::{
 use serde_json::json;
 
 use crate::{
+    books::Books,
     rng::Rng,
     site::{Answer, START_MS},
 };
+use saving::{Save, Saving};
 
 const POLL_WAIT_MS: u64 = 20_000;
 
@@ -49,6 +54,8 @@ struct Desk {
     at_ms: u64,
     steps: u64,
     step: u64,
+    save: Option<Save>,
+    saving: Saving,
     reports: u64,
     stop: Option<Stop>,
     go: bool,
@@ -196,17 +203,17 @@ impl Agent {
     }
 
     /// One round of the loop and of the desktop's thread, in either order: they are two threads.
-    pub(crate) fn round(&mut self, now_ms: u64) -> Vec<Wish> {
+    pub(crate) fn round(&mut self, now_ms: u64, books: &mut Books) -> Vec<Wish> {
         let mut wishes = Vec::new();
         if self.session.is_none() || now_ms < self.stopped_until_ms {
             return wishes;
         }
         if self.rng.per_mille(500) {
-            self.act(now_ms, &mut wishes);
+            self.act(now_ms, &mut wishes, books);
             self.loop_round(now_ms, &mut wishes);
         } else {
             self.loop_round(now_ms, &mut wishes);
-            self.act(now_ms, &mut wishes);
+            self.act(now_ms, &mut wishes, books);
             self.loop_round(now_ms, &mut wishes);
         }
         wishes
@@ -267,8 +274,8 @@ impl Agent {
                         session.poll_abandoned(Mono::from_ms(now_ms));
                     }
                 }
-                // The script has no commits, so that nothing waits for an intent.
-                Order::Intent(_) | Order::Screenshot { .. } | Order::Watch(_) => {}
+                Order::Intent(answer) => self.intent_answered(answer, now_ms),
+                Order::Screenshot { .. } | Order::Watch(_) => {}
             }
         }
         self.share_lease();
@@ -298,13 +305,17 @@ impl Agent {
             _ => Script::Fails(Category::Business),
         };
         self.disk.spooled = Some((offer.clone(), self.incarnation, 1, None));
+        let (save, saving) = (Save::of(&offer), Saving::at_first(&offer));
+        let after = save.filter(|_| saving == Saving::Over).map(|save| save.step + 1);
         self.desk = Some(Desk {
             offer,
             script,
             stage: Stage::Preparing,
             at_ms: now_ms + self.rng.between(10, 800),
             steps,
-            step: 0,
+            step: after.unwrap_or(0),
+            save,
+            saving,
             reports: 0,
             stop: None,
             go: false,
@@ -313,19 +324,20 @@ impl Agent {
     }
 
     /// The desktop's thread, as far as it gets now.
-    fn act(&mut self, now_ms: u64, wishes: &mut Vec<Wish>) {
+    fn act(&mut self, now_ms: u64, wishes: &mut Vec<Wish>, books: &mut Books) {
         let Some(desk) = &mut self.desk else { return };
         if now_ms < desk.at_ms || !desk.is_active() {
             return;
         }
         if let Some(stop) = desk.may_not(now_ms) {
             desk.stage = Stage::Over;
+            self.has_not_saved();
             let Some(session) = &mut self.session else { return };
             return session.ended(Ended::Stopped(stop), BTreeMap::new());
         }
         match desk.stage {
             Stage::Preparing => self.prepared(wishes),
-            Stage::Waiting | Stage::Executing => self.step(now_ms, wishes),
+            Stage::Waiting | Stage::Executing => self.step(now_ms, wishes, books),
             Stage::Over => {}
         }
     }
@@ -342,10 +354,13 @@ impl Agent {
         }
     }
 
-    fn step(&mut self, now_ms: u64, wishes: &mut Vec<Wish>) {
+    fn step(&mut self, now_ms: u64, wishes: &mut Vec<Wish>, books: &mut Books) {
         let (Some(desk), Some(session)) = (&mut self.desk, &mut self.session) else { return };
         desk.stage = Stage::Executing;
         wishes.push(Wish::Touch(desk.touch()));
+        if desk.is_saving() {
+            return self.save(now_ms, books);
+        }
         let fails = desk.step + 1 == desk.steps;
         let result = match desk.script {
             Script::Fails(category) if fails => Some(failure(category, "it is not there", Some(desk.step))),
@@ -355,11 +370,7 @@ impl Agent {
             _ => None,
         };
         if let Some(result) = result {
-            desk.stage = Stage::Over;
-            if let Some((_, _, _, spooled)) = &mut self.disk.spooled {
-                *spooled = Some(result.clone());
-            }
-            return session.ended(Ended::Result(result), BTreeMap::new());
+            return self.end_with(result);
         }
         desk.reports += 1;
         session.steps(vec![step_report(desk.reports, desk.step, now_ms)]);
@@ -394,7 +405,8 @@ impl Desk {
     /// Waiting for the acknowledgement it looks again and again whether it may.
     fn is_active(&self) -> bool {
         match self.stage {
-            Stage::Preparing | Stage::Executing => true,
+            Stage::Preparing => true,
+            Stage::Executing => self.saving != Saving::Asked || self.stop == Some(Stop::LeaseLost),
             Stage::Waiting => self.go || self.stop.is_some(),
             Stage::Over => false,
         }
@@ -402,7 +414,9 @@ impl Desk {
 
     fn may_not(&self, now_ms: u64) -> Option<Stop> {
         let lapsed = self.touch_until.is_none_or(|until| Mono::from_ms(now_ms) >= until);
-        self.stop.or(lapsed.then_some(Stop::LeaseLost))
+        let waits = self.stage == Stage::Executing && self.saving.goes_first();
+        let stop = self.stop.filter(|stop| !waits || *stop == Stop::LeaseLost);
+        stop.or(lapsed.then_some(Stop::LeaseLost))
     }
 
     fn touch(&self) -> Touch {

@@ -8,7 +8,9 @@ use crate::{
     site::{Answer, Call, START_MS, Who},
 };
 
-pub(crate) const WORKFLOWS: [&str; 3] = ["register", "enter-order", "close-month"];
+pub(crate) const WORKFLOWS: [&str; 5] = ["register", "enter-order", "close-month", "post-order", "pay-invoice"];
+/// Those with a step that must not happen twice.
+pub(crate) const SAVING: [&str; 2] = ["post-order", "pay-invoice"];
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Errand {

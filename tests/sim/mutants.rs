@@ -15,27 +15,32 @@ const SEEDS_EACH: u64 = 150;
 
 /// Where each was caught last: its search begins there, so that it is short as long as little has changed.
 const CAUGHT_AT: &[(Mutant, u64)] = &[
-    (Mutant::CancelWhatSucceeded, 37),
-    (Mutant::IgnoreTheLapse, 25),
-    (Mutant::LetTheClockRunBack, 10),
-    (Mutant::ForgetTheLog, 1),
-    (Mutant::GoOnAfterFull, 27),
-    (Mutant::SkipTheSync, 2),
-    (Mutant::IgnoreLimitsOfBatches, 9),
-    (Mutant::IgnoreDeadlines, 14),
-    (Mutant::ForgetCancels, 1),
-    (Mutant::ForgetAttempts, 6),
-    (Mutant::CountDeclines, 7),
-    (Mutant::TouchBeforeAcknowledged, 1),
-    (Mutant::ForgetUniqueKeys, 5),
-    (Mutant::ForgetIdempotencyKeys, 1),
-    (Mutant::ForgetTheFirstAnswer, 7),
-    (Mutant::GrantNoTtlAfterRestart, 17),
-    (Mutant::RenewWhatIsRevoked, 16),
-    (Mutant::SkipTheSweep, 7),
-    (Mutant::ReuseEpochs, 4),
-    (Mutant::AnswerBeforeCommit, 27),
     (Mutant::DropFence, 13),
+    (Mutant::AnswerBeforeCommit, 27),
+    (Mutant::ReuseEpochs, 4),
+    (Mutant::SkipTheSweep, 7),
+    (Mutant::RenewWhatIsRevoked, 21),
+    (Mutant::GrantNoTtlAfterRestart, 11),
+    (Mutant::ForgetTheFirstAnswer, 17),
+    (Mutant::ForgetIdempotencyKeys, 2),
+    (Mutant::ForgetUniqueKeys, 7),
+    (Mutant::TouchBeforeAcknowledged, 1),
+    (Mutant::CountDeclines, 11),
+    (Mutant::ForgetAttempts, 1),
+    (Mutant::ForgetCancels, 1),
+    (Mutant::IgnoreDeadlines, 14),
+    (Mutant::IgnoreLimitsOfBatches, 10),
+    (Mutant::SkipTheSync, 2),
+    (Mutant::GoOnAfterFull, 27),
+    (Mutant::ForgetTheLog, 1),
+    (Mutant::LetTheClockRunBack, 10),
+    (Mutant::IgnoreTheLapse, 25),
+    (Mutant::CancelWhatSucceeded, 37),
+    (Mutant::ReplayAfterCommit, 5),
+    (Mutant::IntendAfterTheStop, 37),
+    (Mutant::ActBeforeRecorded, 1),
+    (Mutant::ForgetTheOutbox, 3),
+    (Mutant::AcceptLowerGenerations, 2),
 ];
 
 fn hunt(mutant: Mutant) -> Option<(u64, String)> {
@@ -51,8 +56,11 @@ fn hunt(mutant: Mutant) -> Option<(u64, String)> {
 
 #[test]
 fn every_broken_rule_is_noticed() {
-    assert!(Mutant::ALL.len() >= 20);
-    let waiting = Mutex::new(Mutant::ALL.to_vec());
+    assert!(Mutant::ALL.len() >= 25);
+    // One alone, by its name.
+    let wanted = std::env::var("MUTANT").ok();
+    let is_wanted = |mutant: &Mutant| wanted.as_ref().is_none_or(|name| *name == format!("{mutant:?}"));
+    let waiting = Mutex::new(Mutant::ALL.iter().copied().filter(is_wanted).collect::<Vec<_>>());
     let survived = Mutex::new(Vec::new());
     let hunter = || {
         loop {

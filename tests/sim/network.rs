@@ -8,6 +8,9 @@ use crate::{
     site::{Answer, Call},
 };
 
+/// How late an answer is on a line that is about to fail.
+const SLOW_MS: (u64, u64) = (2_000, 8_000);
+
 /// Whose call it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Caller {
@@ -43,6 +46,8 @@ pub(crate) struct Network {
     delay_ms: u64,
     /// Nothing passes to or from these agents until then.
     cut: BTreeMap<usize, u64>,
+    /// Answers to these agents are slow until then.
+    slow: BTreeMap<usize, u64>,
     under_way: BTreeMap<u64, Caller>,
     last: u64,
 }
@@ -50,12 +55,26 @@ pub(crate) struct Network {
 impl Network {
     pub(crate) fn new(plan: &Plan, rng: Rng) -> Self {
         let (lost, doubled, delay_ms) = (plan.lost, plan.doubled, plan.delay_ms);
-        Self { rng, lost, doubled, delay_ms, cut: BTreeMap::new(), under_way: BTreeMap::new(), last: 0 }
+        Self {
+            rng,
+            lost,
+            doubled,
+            delay_ms,
+            cut: BTreeMap::new(),
+            slow: BTreeMap::new(),
+            under_way: BTreeMap::new(),
+            last: 0,
+        }
     }
 
     pub(crate) fn become_kind(&mut self) {
         (self.lost, self.doubled, self.delay_ms) = (0, 0, 30);
         self.cut.clear();
+        self.slow.clear();
+    }
+
+    pub(crate) fn slow_down(&mut self, agent: usize, until_ms: u64) {
+        self.slow.insert(agent, until_ms);
     }
 
     pub(crate) fn cut_off(&mut self, agent: usize, until_ms: u64) {
@@ -86,7 +105,9 @@ impl Network {
 
     pub(crate) fn answer(&mut self, number: u64, answer: Answer, now_ms: u64) -> Option<(u64, Parcel)> {
         let caller = *self.under_way.get(&number)?;
-        self.passes(caller, now_ms).then(|| (now_ms + self.delay(), Parcel::Answer { number, answer }))
+        let slow = caller.agent().and_then(|agent| self.slow.get(&agent)).is_some_and(|until| now_ms < *until);
+        let more_ms = if slow { self.rng.between(SLOW_MS.0, SLOW_MS.1) } else { 0 };
+        self.passes(caller, now_ms).then(|| (now_ms + more_ms + self.delay(), Parcel::Answer { number, answer }))
     }
 
     /// Whose call this was, if nobody has told him how it ended.

@@ -1,14 +1,20 @@
 //! People and programs in the world: what they ask for, how often, and what they make of the answers.
 
 use deskfleet::{
+    fleet::SubscriberId,
     ids::JobId,
-    wire::job::{Job, JobState},
+    wire::{
+        channel::Delivery,
+        job::{Job, JobState},
+        page::Page,
+    },
 };
 
 use super::{CALL_PATIENCE_MS, Happening, Pending, World};
 use crate::{
     errands::{Errand, Outcome},
     network::Caller,
+    scene::CHANNEL,
     site::{Answer, Call, Who},
 };
 
@@ -104,12 +110,33 @@ impl World {
             let call = Call { who: Who::Person, method: "GET", path, key: None, body: Vec::new() };
             let answer = self.site.ask_now(call);
             assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
-            let page: deskfleet::wire::page::Page<Job> = serde_json::from_slice(&answer.body).unwrap();
+            let page: Page<Job> = serde_json::from_slice(&answer.body).unwrap();
             jobs.extend(page.items);
             let Some(next) = page.next else { break };
             path = format!("/v1/jobs?limit=500&cursor={next}");
         }
         self.history.note(self.now_ms, &format!("{} jobs at the end", jobs.len()));
         self.history.end(&jobs);
+        self.books.end(&jobs);
+        let wrong = self.books.take_wrong();
+        self.history.invariants(wrong);
+        self.look_at_messages();
+    }
+
+    /// Nobody delivers here, so that all that is to be told still waits.
+    fn look_at_messages(&mut self) {
+        let (mut listed, mut path) = (Vec::new(), format!("/v1/channels/{CHANNEL}/deliveries?order=oldest&limit=500"));
+        loop {
+            let call = Call { who: Who::Person, method: "GET", path, key: None, body: Vec::new() };
+            let answer = self.site.ask_now(call);
+            assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+            let page: Page<Delivery> = serde_json::from_slice(&answer.body).unwrap();
+            listed.extend(page.items.into_iter().map(|delivery| delivery.seq));
+            let Some(next) = page.next else { break };
+            path = format!("/v1/channels/{CHANNEL}/deliveries?order=oldest&limit=500&cursor={next}");
+        }
+        let subscriber = SubscriberId::Channel(CHANNEL.parse().unwrap());
+        let waiting = self.site.fleet().map_or(0, |fleet| fleet.pending_messages(&subscriber));
+        self.history.told(&listed, waiting);
     }
 }

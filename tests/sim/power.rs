@@ -73,6 +73,7 @@ impl World {
         for event in &page.events {
             self.history.note(self.now_ms, &format!("event {} {} {}", event.seq, event.kind, event.subject));
             self.history.event(event);
+            self.books.event(event);
         }
     }
 
@@ -124,8 +125,13 @@ impl World {
         self.crash = None;
         self.site.disk.replace(image);
         self.history.wound_back();
+        self.books.wound_back();
         assert!(self.site.switch_on());
         for agent in 0..self.agents.len() {
+            // A process that is new knows what the one before it kept.
+            if self.rng.per_mille(500) {
+                self.agents[agent].kill(self.now_ms);
+            }
             self.at(self.now_ms, Happening::AgentStarts(agent));
         }
         for _ in 0..3 {

@@ -7,13 +7,16 @@ use deskfleet::{
     ids::{Digest, Json},
     time::Timestamp,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     errands::WORKFLOWS,
     history::ATTEMPTS,
     site::{Call, SECRET, Site, Who},
 };
+
+/// Who is told of jobs.
+pub(crate) const CHANNEL: &str = "ops";
 
 pub(crate) fn set(site: &mut Site, agents: usize) {
     site.execute(Command::CreateToken(CreateToken {
@@ -24,18 +27,20 @@ pub(crate) fn set(site: &mut Site, agents: usize) {
         expires_at: None,
         by: Principal::System,
     }));
-    for (steps, workflow) in (1..).zip(WORKFLOWS) {
-        let steps: Vec<_> = (0..steps).map(|_| json!({ "key": "Return" })).collect();
+    for (number, workflow) in (1..).zip(WORKFLOWS) {
+        let steps = steps_of(workflow, number);
         let document = json!({
             "kind": "workflow", "name": workflow, "timeout": "60s", "steps": steps,
             "input": { "type": "object" },
             "retry": { "attempts": ATTEMPTS, "backoff": "2s", "max_backoff": "8s" },
         });
-        let body = serde_json::to_vec(&document).unwrap();
-        let path = format!("/v1/workflows/{workflow}");
-        let answer = site.ask_now(Call { who: Who::Person, method: "PUT", path, key: None, body });
-        assert_eq!(answer.status, 201, "{}", String::from_utf8_lossy(&answer.body));
+        store(site, format!("/v1/workflows/{workflow}"), &document);
     }
+    let channel = json!({
+        "kind": "channel", "name": CHANNEL, "events": ["job.*"],
+        "webhook": { "url": "https://example.org/", "secret": "whsec_c2ltdWxhdGVkc2ltdWxhdGVkc2ltdWxh" },
+    });
+    store(site, format!("/v1/channels/{CHANNEL}"), &channel);
     let secret = Digest::of(b"join");
     site.execute(Command::CreateJoinToken(CreateJoinToken {
         pool: "default".parse().unwrap(),
@@ -56,5 +61,25 @@ pub(crate) fn set(site: &mut Site, agents: usize) {
             certificate,
             facts: Json::new("{}"),
         }));
+    }
+}
+
+fn store(site: &mut Site, path: String, document: &Value) {
+    let body = serde_json::to_vec(document).unwrap();
+    let answer = site.ask_now(Call { who: Who::Person, method: "PUT", path, key: None, body });
+    assert_eq!(answer.status, 201, "{}", String::from_utf8_lossy(&answer.body));
+}
+
+/// Those that save do it in the middle.
+fn steps_of(workflow: &str, number: usize) -> Vec<Value> {
+    let key = json!({ "key": "Return" });
+    match workflow {
+        "post-order" => {
+            let settle = json!({ "done": { "window": "Order" } });
+            let save = json!({ "key": "ctrl+s", "commit": true, "verify": { "window": "Saved" }, "settle": settle });
+            vec![key.clone(), save, key]
+        }
+        "pay-invoice" => vec![key.clone(), json!({ "key": "ctrl+p", "commit": true }), key],
+        _ => vec![key; number * number],
     }
 }

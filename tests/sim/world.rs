@@ -13,6 +13,7 @@ use std::{
 
 use crate::{
     agent::{Agent, Wish},
+    books::Books,
     errands::Errand,
     faults::{Fault, Moment, Off},
     history::History,
@@ -98,6 +99,7 @@ pub(crate) struct World {
     calm: bool,
     on_since_ms: u64,
     steps: u64,
+    books: Books,
     pub(crate) history: History,
 }
 
@@ -126,6 +128,7 @@ impl World {
             calm: false,
             on_since_ms: 0,
             steps: 0,
+            books: Books::default(),
             history,
         }
     }
@@ -143,6 +146,8 @@ impl World {
             }
             self.happen(happening);
             self.serve();
+            let wrong = self.books.take_wrong();
+            self.history.invariants(wrong);
             if !self.history.wrong.is_empty() {
                 return;
             }
@@ -240,7 +245,7 @@ impl World {
         if self.now_ms < stopped_until_ms {
             return self.at(stopped_until_ms, Happening::Agent(agent));
         }
-        for wish in self.agents[agent].round(self.now_ms) {
+        for wish in self.agents[agent].round(self.now_ms, &mut self.books) {
             self.grant(agent, wish);
         }
         if let Some(next_ms) = self.agents[agent].next_ms() {
@@ -380,6 +385,11 @@ impl World {
                 self.at(self.now_ms + back_in_ms, Happening::AgentStarts(agent));
             }
             Fault::CutOff { agent, for_ms } => self.network.cut_off(agent, self.now_ms + for_ms),
+            Fault::LineFails { agent, for_ms } => {
+                self.network.slow_down(agent, self.now_ms + for_ms);
+                let cut = Fault::CutOff { agent, for_ms: 20_000 };
+                self.at(self.now_ms + for_ms, Happening::Fault(cut));
+            }
             Fault::Mode { agent, mode, now } => {
                 let machine = self.agents[agent].name.to_string();
                 self.begin_errand(Errand::Mode { machine, mode, now }, 0);

@@ -206,6 +206,9 @@ impl Session {
             (lease.phase, lease.renewed_at) = (Phase::Preparing, Some(now));
             self.orders.push_back(Order::Prepare(Box::new(lease.offer.clone())));
         }
+        if is_on(Mutant::ActBeforeRecorded) && first && matches!(body, ReportBody::Intent(_)) {
+            self.orders.push_back(Order::Intent(IntentAnswer::Act));
+        }
         let (job, attempt, epoch) = (lease.offer.job, lease.offer.attempt, lease.offer.epoch);
         let report = Report { job, attempt, epoch, incarnation: self.incarnation, number, body };
         Some((report, first))

@@ -15,6 +15,7 @@ mod tests;
 
 use std::{collections::VecDeque, time::Duration};
 
+use crate::mutant::{Mutant, is_on};
 use crate::{
     agent::runner::Stop,
     ids::{AttemptId, Epoch, Incarnation},
@@ -188,10 +189,15 @@ impl Session {
         }
     }
 
+    /// Said by a store that is older than one this agent has worked for.
+    fn is_outdated(&self, generation: u32) -> bool {
+        generation < self.generation_seen && !is_on(Mutant::AcceptLowerGenerations)
+    }
+
     fn consider(&mut self, offer: Offer) {
         let epoch = offer.epoch;
         let echo = self.last_epoch.is_some_and(|last| epoch <= last);
-        if self.lease.is_some() || echo || epoch.generation < self.generation_seen {
+        if self.lease.is_some() || echo || self.is_outdated(epoch.generation) {
             return;
         }
         self.report_backoff.reset();

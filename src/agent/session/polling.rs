@@ -94,7 +94,7 @@ impl Session {
                 let cap = if self.lease.is_some() { HELD_CAP } else { IDLE_CAP };
                 self.polling.state = State::Due(now.saturating_add(pause(&mut self.polling.backoff, cap, &failure)));
             }
-            Ok(answer) if answer.generation < self.generation_seen => {
+            Ok(answer) if self.is_outdated(answer.generation) => {
                 tracing::error!(
                     seen = self.generation_seen,
                     told = answer.generation,

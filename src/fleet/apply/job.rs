@@ -1,5 +1,6 @@
 //! Jobs and batches change state, and leave memory when they settle.
 
+use crate::mutant::{Mutant, is_on};
 use crate::{
     fleet::{
         batch::Batch,
@@ -7,6 +8,7 @@ use crate::{
         event::{Event, Fact},
         index::idempotency_id,
         job::{BlockedReason, IdempotencyKey, Job, JobState, StateName},
+        journal::Journal,
         rows::{IdempotencyRow, Made, UniqueKeyRow},
         state::Fleet,
     },
@@ -45,6 +47,9 @@ pub(super) fn apply(fleet: &mut Fleet, event: &Event) {
         }
         Fact::JobRestored { .. } | Fact::JobReleased { .. } => fleet.restored_or_released(event),
         Fact::JobRequeued { job, due, settle_only } => fleet.change_job(*job, at, |job| {
+            if is_on(Mutant::ReplayAfterCommit) {
+                *job.journal = Journal::default();
+            }
             job.journal.settle_only = *settle_only;
             // One that was turned down or withdrawn comes back as it was, and at once.
             job.journal.settle_tries += u32::from(*settle_only && due.is_some());

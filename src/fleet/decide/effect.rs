@@ -10,6 +10,7 @@ use super::{
     ended::{self, Ended},
     report::{Live, go_on, note, wrong_order},
 };
+use crate::mutant::{Mutant, is_on};
 use crate::{
     fleet::{
         attempt::{Category, Effect, FailedStep},
@@ -45,6 +46,10 @@ pub(super) fn intent(
     found: &Found,
 ) -> Result<Answer, Refusal> {
     executing(live)?;
+    if is_on(Mutant::IntendAfterTheStop) {
+        let ttl_ms = duration_ms(draft.fleet.settings.ttl);
+        return Ok(record(draft, live, told, Answer::Continue { ttl_ms }));
+    }
     if let Some(answer) = overdue(draft, live)? {
         note(draft, live, Progress::default(), answer.clone());
         return Ok(answer);
@@ -55,6 +60,10 @@ pub(super) fn intent(
         return Ok(answer);
     }
     may_intend(draft, live, &told, found)?;
+    Ok(record(draft, live, told, answer))
+}
+
+fn record(draft: &mut Draft<'_>, live: Live<'_>, told: IntentReport, answer: Answer) -> Answer {
     let attempt = live.job.attempt(live.run.attempt);
     let intent = Intent {
         attempt: live.run.attempt,
@@ -74,7 +83,7 @@ pub(super) fn intent(
         intent: Box::new(intent),
         vars: Some(told.vars),
     });
-    Ok(answer)
+    answer
 }
 
 /// What was due before the intent came goes first, even where no tick has told it yet.

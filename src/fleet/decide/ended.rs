@@ -1,5 +1,6 @@
 //! How a lease ends and what its job does next.
 
+use crate::mutant::{Mutant, is_on};
 use crate::{
     fleet::{
         attempt::{Category, Effect, Failure, FailureReport, Outcome},
@@ -91,10 +92,11 @@ pub(super) fn free(draft: &mut Draft<'_>, job: &Job, run: Run, outcome: Outcome,
 /// By what the job has done so far: nothing is done twice, and what nobody knows is found out first.
 fn after_failure(draft: &mut Draft<'_>, job: &Job, failure: Failure) {
     let journal = &job.journal;
-    if journal.intent.is_some() {
+    let replays = is_on(Mutant::ReplayAfterCommit);
+    if journal.intent.is_some() && !replays {
         return unsettled(draft, job, failure);
     }
-    if !journal.done.is_empty() {
+    if !journal.done.is_empty() && !replays {
         return draft.fail(job, failure);
     }
     if job.cancel.is_some() {
