@@ -8,7 +8,7 @@ use clap_complete::Shell;
 use super::{
     commands::{
         agent, apply, artifact, backup, batch, channel, check, config_check, controller, documents, event, fleet, job,
-        join_token, lint, machine, restore, token, try_out,
+        join_token, lint, machine, pause, restore, token, try_out,
     },
     examples,
     exit::{self, Exit, usage},
@@ -66,6 +66,10 @@ enum Command {
     Get(documents::GetArgs),
     /// Take a document out
     Delete(documents::DeleteArgs),
+    /// Give no new work of a workflow, app or pool
+    Pause(pause::PauseArgs),
+    /// Let a paused workflow, app or pool go on
+    Resume(pause::ResumeArgs),
     /// Submit, list, watch, cancel jobs
     Job(job::JobArgs),
     /// Many jobs submitted as one
@@ -200,9 +204,11 @@ impl Command {
             Self::Apply(args) => wait(apply::run(args)),
             Self::Get(args) => wait(documents::get(args)).map(done),
             Self::Delete(args) => wait(documents::delete(args)).map(done),
+            Self::Pause(args) => wait(pause::pause(args)).map(done),
+            Self::Resume(args) => wait(pause::resume(args)).map(done),
             Self::Job(args) => wait(job::run(args)),
             Self::Batch(args) => wait(batch::run(args)),
-            Self::Machine(args) => wait(machine::run(args)).map(done),
+            Self::Machine(args) => wait(machine::run(args)),
             Self::Fleet(args) => wait(fleet::run(args)).map(done),
             Self::Channel(args) => wait(channel::run(args)).map(done),
             Self::Event(args) => wait(event::run(args)).map(done),

@@ -7,7 +7,9 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{documents::Library, notify::Guard, observe::Counters, sessions::Sessions, tls::Tls};
+use super::{
+    bulk_answers::BulkAnswers, documents::Library, notify::Guard, observe::Counters, sessions::Sessions, tls::Tls,
+};
 use crate::{
     config::{ControllerSettings, LimitSettings, NotificationSettings},
     controller::Handle,
@@ -27,6 +29,7 @@ struct Inner {
     counters: Counters,
     library: Library,
     sessions: Sessions,
+    bulk_answers: BulkAnswers,
     description: OnceLock<Bytes>,
 }
 
@@ -42,6 +45,7 @@ impl App {
             counters: Counters::default(),
             library: Library::default(),
             sessions: Sessions::default(),
+            bulk_answers: BulkAnswers::default(),
             description: OnceLock::new(),
         }))
     }
@@ -89,6 +93,10 @@ impl App {
 
     pub(crate) fn sessions(&self) -> &Sessions {
         &self.0.sessions
+    }
+
+    pub(crate) fn bulk_answers(&self) -> &BulkAnswers {
+        &self.0.bulk_answers
     }
 
     /// The API description as text: the same for the life of the process.

@@ -5,6 +5,7 @@
 
 mod access;
 mod app;
+mod bulk_answers;
 mod convert;
 mod documents;
 mod handlers;

@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod batch;
+pub mod bulk;
 pub mod channel;
 pub mod document;
 pub mod effect;

@@ -6,6 +6,7 @@
 mod access;
 mod artifacts;
 mod batches;
+mod bulk;
 mod concurrency;
 mod documents;
 mod events;

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::{
-    job_explain,
+    bulk, job_explain,
     job_list::{self, ListArgs},
     job_logs::{self, LogsArgs},
     job_show,
@@ -63,6 +63,8 @@ enum JobAction {
         #[command(flatten)]
         output: OutputFlag,
     },
+    /// Cancel or retry all that a filter fits
+    Bulk(Box<bulk::JobBulkArgs>),
     /// Submit a failed or cancelled one again, as a new job
     Retry {
         id: String,
@@ -115,6 +117,7 @@ pub(crate) async fn run(args: JobArgs) -> anyhow::Result<Exit> {
             watch::conclude(&answer, args.output.is_json())
         }
         JobAction::Logs(args) => job_logs::run(&api, args).await.map(|()| Exit::Done),
+        JobAction::Bulk(args) => bulk::jobs(&api, *args).await,
         JobAction::Cancel { id, output } => act(&api, (&id, "cancel"), None, output).await.map(|()| Exit::Done),
         JobAction::Release { id, output } => act(&api, (&id, "release"), None, output).await.map(|()| Exit::Done),
         JobAction::Retry { id, force, note, output } => {

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use reqwest::header::CONTENT_TYPE;
 
+use super::bulk;
 use crate::{
     cli::{
         client::{Api, Call, ConnectionFlags},
+        exit::Exit,
         files,
         output::{self, OutputFlag},
     },
@@ -42,6 +44,8 @@ enum MachineAction {
     Maintenance(ModeArgs),
     /// Take it out because something is wrong with it
     Quarantine(QuarantineArgs),
+    /// Change the mode of all that a filter fits
+    Bulk(Box<bulk::MachineBulkArgs>),
     /// Save a picture of its screen
     Screenshot(ScreenshotArgs),
 }
@@ -93,9 +97,10 @@ struct ScreenshotArgs {
     output: Option<PathBuf>,
 }
 
-pub(crate) async fn run(args: MachineArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(args: MachineArgs) -> anyhow::Result<Exit> {
     let api = Api::connect(&args.connection)?;
-    match args.action {
+    let done = match args.action {
+        MachineAction::Bulk(args) => return bulk::machines(&api, *args).await,
         MachineAction::List(args) => list(&api, args).await,
         MachineAction::Show { name, output } => {
             let answer = api.call::<Machine>(Call::get(&["v1", "machines", &name])).await?;
@@ -106,7 +111,8 @@ pub(crate) async fn run(args: MachineArgs) -> anyhow::Result<()> {
         MachineAction::Maintenance(args) => change_mode(&api, "maintenance", args, false).await,
         MachineAction::Quarantine(args) => change_mode(&api, "quarantine", args.mode, args.now).await,
         MachineAction::Screenshot(args) => screenshot(&api, args).await,
-    }
+    };
+    done.map(|()| Exit::Done)
 }
 
 async fn list(api: &Api, args: ListArgs) -> anyhow::Result<()> {

@@ -65,7 +65,7 @@ async fn filled(app: &App, filter: JobFilter, request: PageRequest<JobId>) -> Ap
     Ok(found)
 }
 
-fn filter(query: &mut Query) -> JobFilter {
+pub(super) fn filter(query: &mut Query) -> JobFilter {
     JobFilter {
         states: query.list("state", |text| word(text, &StateName::ALL, StateName::as_str)).into_iter().collect(),
         workflow: query.value("workflow"),

@@ -22,22 +22,39 @@ use crate::{
 pub(crate) async fn list(State(app): State<App>, mut query: Query) -> ApiResult<Response> {
     let limit = query.limit();
     let after: Option<String> = query.parse("cursor", cursor::decode);
-    let statuses: Vec<Status> = query.list("status", |text| word(text, "idle, busy, offline"));
-    let modes: Vec<Mode> = query.list("mode", |text| word(text, "active, draining, maintenance, quarantined"));
-    let pool: Option<Name> = query.value("pool");
-    let labels = query.prefixed("label.");
+    let filter = filter(&mut query);
     query.finish()?;
-    let fits = |view: &MachineView| {
-        (statuses.is_empty() || statuses.contains(&view.status.into()))
-            && (modes.is_empty() || modes.contains(&view.row.mode.name.into()))
-            && pool.as_ref().is_none_or(|pool| *pool == view.row.pool)
-            && labels.iter().all(|(key, value)| view.row.labels.get(key) == Some(value))
-    };
     let context = MachineContext::look(&app).await?;
     let mut machines = app.handle().machines().await?;
-    machines.retain(fits);
+    machines.retain(|view| filter.fits(view));
     let (machines, next) = cursor::page_by_name(machines, after.as_deref(), limit, |view| view.row.name.to_string());
     Ok(page(machines.iter().map(|view| context.show(view)).collect(), next))
+}
+
+/// Which machines are meant.
+pub(super) struct MachineFilter {
+    statuses: Vec<Status>,
+    modes: Vec<Mode>,
+    pool: Option<Name>,
+    labels: Vec<(String, String)>,
+}
+
+pub(super) fn filter(query: &mut Query) -> MachineFilter {
+    MachineFilter {
+        statuses: query.list("status", |text| word(text, "idle, busy, offline")),
+        modes: query.list("mode", |text| word(text, "active, draining, maintenance, quarantined")),
+        pool: query.value("pool"),
+        labels: query.prefixed("label."),
+    }
+}
+
+impl MachineFilter {
+    pub(super) fn fits(&self, view: &MachineView) -> bool {
+        (self.statuses.is_empty() || self.statuses.contains(&view.status.into()))
+            && (self.modes.is_empty() || self.modes.contains(&view.row.mode.name.into()))
+            && self.pool.as_ref().is_none_or(|pool| *pool == view.row.pool)
+            && self.labels.iter().all(|(key, value)| view.row.labels.get(key) == Some(value))
+    }
 }
 
 fn word<T: serde::de::DeserializeOwned>(text: &str, all: &str) -> Result<T, String> {
@@ -108,6 +125,17 @@ mode_routes! {
     quarantine: Quarantined;
 }
 
+pub(super) fn check_now(mode: ModeName, now: bool) -> ApiResult<()> {
+    let stops = matches!(mode, ModeName::Maintenance | ModeName::Quarantined);
+    if now && !stops {
+        return Err(ApiError::fault(
+            "/now",
+            "goes with maintenance and quarantine only: elsewhere what runs is finished",
+        ));
+    }
+    Ok(())
+}
+
 async fn set_mode(
     app: App,
     caller: &CallerToken,
@@ -115,13 +143,7 @@ async fn set_mode(
     mode: ModeName,
     request: ModeRequest,
 ) -> ApiResult<Response> {
-    let stops = matches!(mode, ModeName::Maintenance | ModeName::Quarantined);
-    if request.now && !stops {
-        return Err(ApiError::fault(
-            "/now",
-            "goes with maintenance and quarantine only: elsewhere what runs is finished",
-        ));
-    }
+    check_now(mode, request.now)?;
     let machine: MachineName = parse_id("machine", name)?;
     let command =
         SetMode { machine: machine.clone(), mode, reason: request.reason, now: request.now, by: caller.principal() };

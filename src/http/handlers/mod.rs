@@ -4,6 +4,7 @@ pub(crate) mod agent;
 pub(crate) mod artifacts;
 pub(crate) mod batches;
 pub(crate) mod blobs;
+pub(crate) mod bulk;
 pub(crate) mod deliveries;
 pub(crate) mod documents;
 pub(crate) mod events;

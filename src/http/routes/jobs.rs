@@ -1,25 +1,20 @@
 //! Jobs and batches.
 
-use super::{AFTER, CURSOR, LIMIT, OPERATOR, SUBMITTER, VIEWER, WAIT};
+use super::{AFTER, CURSOR, IDEMPOTENCY, LIMIT, OPERATOR, SUBMITTER, VIEWER, WAIT};
 use crate::{
     http::{
-        handlers::{artifacts, batches, explain, jobs, logs, steps, submit},
-        route::{Parameter, Route, bytes, form, get, integer, json, list, page, plain, post, shaped, text},
+        handlers::{artifacts, batches, bulk, explain, jobs, logs, steps, submit},
+        route::{Parameter, Route, bytes, form, get, integer, json, list, page, plain, post, text},
     },
     wire::{
         batch::{Batch, BatchRequest},
+        bulk::{JobBulk, JobBulkRequest},
         event::Event,
         explain::Explanation,
         job::{Artifact, Job, JobRequest, RetryRequest, ReviewRequest},
         step::ShownStep,
     },
 };
-
-const IDEMPOTENCY: Parameter = shaped(
-    "Idempotency-Key",
-    "^[!-~]{1,256}$",
-    "Sent again with the same body, the first answer comes again; with another, a conflict.",
-);
 
 pub(super) fn routes() -> Vec<Route> {
     let mut all = vec![
@@ -36,6 +31,11 @@ pub(super) fn routes() -> Vec<Route> {
             .query(&[LIMIT, CURSOR, text("order", "`newest` (first) or `oldest`.")])
             .query(FILTERS)
             .answers(200, "A page. It may hold fewer than asked for and still have a `next`.", page::<Job>()),
+        post("/v1/jobs/bulk", bulk::of_jobs, SUBMITTER)
+            .about("jobs", "Cancel or retry all jobs a filter fits, at most 10,000; or only say which")
+            .headers(&[IDEMPOTENCY])
+            .takes(json::<JobBulkRequest>())
+            .answers(200, "What became of each.", json::<JobBulk>()),
         get("/v1/jobs/{id}", jobs::show_one, VIEWER)
             .about("jobs", "One job; with `wait` once it is settled, waiting or blocked")
             .query(&[WAIT])

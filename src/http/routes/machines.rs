@@ -1,12 +1,15 @@
 //! Machines.
 
-use super::{CURSOR, LIMIT, OPERATOR, VIEWER};
+use super::{CURSOR, IDEMPOTENCY, LIMIT, OPERATOR, VIEWER};
 use crate::{
     http::{
-        handlers::{machines, screenshots},
+        handlers::{bulk, machines, screenshots},
         route::{Route, bytes, delete, flag, get, json, list, page, patch, post, text},
     },
-    wire::machine::{Machine, MachinePatch, ModeRequest},
+    wire::{
+        bulk::{MachineBulk, MachineBulkRequest},
+        machine::{Machine, MachinePatch, ModeRequest},
+    },
 };
 
 pub(super) fn routes() -> Vec<Route> {
@@ -22,6 +25,11 @@ pub(super) fn routes() -> Vec<Route> {
                 text("label.", "`label.K=V`: labels it has."),
             ])
             .answers(200, "A page.", page::<Machine>()),
+        post("/v1/machines/bulk", bulk::of_machines, OPERATOR)
+            .about("machines", "Change the mode of all machines a filter fits; or only say which")
+            .headers(&[IDEMPOTENCY])
+            .takes(json::<MachineBulkRequest>())
+            .answers(200, "What became of each.", json::<MachineBulk>()),
         get("/v1/machines/{name}", machines::show_one, VIEWER).about("machines", "One machine").answers(
             200,
             "The machine.",

@@ -11,7 +11,7 @@ use super::{
     handlers::{blobs, events, health, join_tokens, metrics, tokens, upkeep},
     route::{
         Access, Parameter, Route, bytes, count, delete, duration, flag, get, integer, json, list, object, page, plain,
-        post, put, text,
+        post, put, shaped, text,
     },
 };
 use crate::{
@@ -46,6 +46,11 @@ const VIEWER: Access = Access::Role(Role::Viewer);
 const LIMIT: Parameter = count("limit", MAX_LIMIT, "Items on a page: 1 to 500, 100 unless given.");
 const CURSOR: Parameter = text("cursor", "`next` of the page before.");
 const WAIT: Parameter = duration("wait", "Hold the answer for so long, at most 60s, until there is something to say.");
+const IDEMPOTENCY: Parameter = shaped(
+    "Idempotency-Key",
+    "^[!-~]{1,256}$",
+    "Sent again with the same body, the first answer comes again; with another, a conflict.",
+);
 const AFTER: Parameter = integer("after", "Only those with a higher number.");
 
 fn rest() -> Vec<Route> {

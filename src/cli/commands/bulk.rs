@@ -1,0 +1,185 @@
+//! `deskfleet job bulk` and `deskfleet machine bulk`: one action on all that a filter fits.
+
+use std::collections::BTreeMap;
+
+use clap::{Args, ValueEnum};
+
+use crate::{
+    cli::{
+        client::{Api, Call},
+        exit::{Exit, usage},
+        output::{self, OutputFlag},
+    },
+    wire::bulk::{FilterValue, JobAction, JobBulk, JobBulkRequest, MachineAction, MachineBulk, MachineBulkRequest},
+};
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  deskfleet job bulk retry --state failed --category desktop --since 2026-12-01T06:00:00Z --dry-run\n  \
+    deskfleet job bulk cancel --workflow register-patient --state queued,blocked"
+)]
+pub(crate) struct JobBulkArgs {
+    action: JobWhat,
+    /// Several with commas
+    #[arg(long)]
+    state: Option<String>,
+    #[arg(long)]
+    workflow: Option<String>,
+    #[arg(long)]
+    pool: Option<String>,
+    #[arg(long)]
+    machine: Option<String>,
+    #[arg(long)]
+    team: Option<String>,
+    #[arg(long)]
+    batch: Option<String>,
+    #[arg(long)]
+    key: Option<String>,
+    /// Of the failure; several with commas
+    #[arg(long)]
+    category: Option<String>,
+    #[arg(long, value_name = "K=V")]
+    label: Vec<String>,
+    /// Created at or after, RFC 3339
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Created before, RFC 3339
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    #[command(flatten)]
+    how: HowArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  deskfleet machine bulk drain --pool clinic --reason update --dry-run")]
+pub(crate) struct MachineBulkArgs {
+    action: MachineWhat,
+    #[arg(long)]
+    pool: Option<String>,
+    /// idle, busy, offline; several with commas
+    #[arg(long)]
+    status: Option<String>,
+    /// active, draining, maintenance, quarantined; several with commas
+    #[arg(long)]
+    mode: Option<String>,
+    #[arg(long, value_name = "K=V")]
+    label: Vec<String>,
+    /// Shown to everyone who looks at the machines
+    #[arg(long)]
+    reason: Option<String>,
+    /// With maintenance and quarantine: stop what runs, too
+    #[arg(long)]
+    now: bool,
+    #[command(flatten)]
+    how: HowArgs,
+}
+
+#[derive(Debug, Args)]
+struct HowArgs {
+    /// Without any filter: really all
+    #[arg(long)]
+    all: bool,
+    /// Only say how many and which
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    output: OutputFlag,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum JobWhat {
+    Cancel,
+    Retry,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum MachineWhat {
+    Drain,
+    Activate,
+    Maintenance,
+    Quarantine,
+}
+
+type Filter = BTreeMap<String, FilterValue>;
+
+fn filter(named: Vec<(&str, Option<String>)>, labels: &[String]) -> anyhow::Result<Filter> {
+    let given = named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), FilterValue::One(value?))));
+    let mut filter: Filter = given.collect();
+    for pair in labels {
+        let (key, value) = pair.split_once('=').ok_or_else(|| usage(format!("--label {pair}: write KEY=VALUE")))?;
+        filter.insert(format!("label.{key}"), FilterValue::One(value.to_owned()));
+    }
+    Ok(filter)
+}
+
+/// Something refused is told by the exit code, so that a script notices.
+pub(crate) async fn jobs(api: &Api, args: JobBulkArgs) -> anyhow::Result<Exit> {
+    let named = vec![
+        ("state", args.state),
+        ("workflow", args.workflow),
+        ("pool", args.pool),
+        ("machine", args.machine),
+        ("team", args.team),
+        ("batch", args.batch),
+        ("key", args.key),
+        ("category", args.category),
+        ("since", args.since),
+        ("until", args.until),
+    ];
+    let action = match args.action {
+        JobWhat::Cancel => JobAction::Cancel,
+        JobWhat::Retry => JobAction::Retry,
+    };
+    let HowArgs { all, dry_run, output } = args.how;
+    let request = JobBulkRequest { action, filter: filter(named, &args.label)?, all, dry_run };
+    let answer = api.call::<JobBulk>(Call::post(&["v1", "jobs", "bulk"]).json(&request)?).await?;
+    let told = &answer.value;
+    if output.is_json() {
+        output::json(&answer.raw)?;
+    } else {
+        output::table(
+            ["job", "result", "new job", "why"],
+            told.items.iter().map(|item| {
+                let why = item.detail.as_deref().map(output::clean).unwrap_or_default();
+                [item.job.to_string(), item.result.clone(), output::optional(item.retry), why]
+            }),
+        )?;
+    }
+    Ok(conclude("jobs", dry_run, (told.matched, told.done, told.refused)))
+}
+
+pub(crate) async fn machines(api: &Api, args: MachineBulkArgs) -> anyhow::Result<Exit> {
+    let named = vec![("pool", args.pool), ("status", args.status), ("mode", args.mode)];
+    let action = match args.action {
+        MachineWhat::Drain => MachineAction::Drain,
+        MachineWhat::Activate => MachineAction::Activate,
+        MachineWhat::Maintenance => MachineAction::Maintenance,
+        MachineWhat::Quarantine => MachineAction::Quarantine,
+    };
+    let HowArgs { all, dry_run, output } = args.how;
+    let filter = filter(named, &args.label)?;
+    let request = MachineBulkRequest { action, filter, all, dry_run, reason: args.reason, now: args.now };
+    let answer = api.call::<MachineBulk>(Call::post(&["v1", "machines", "bulk"]).json(&request)?).await?;
+    let told = &answer.value;
+    if output.is_json() {
+        output::json(&answer.raw)?;
+    } else {
+        output::table(
+            ["machine", "result", "why"],
+            told.items.iter().map(|item| {
+                let why = item.detail.as_deref().map(output::clean).unwrap_or_default();
+                [item.machine.to_string(), item.result.clone(), why]
+            }),
+        )?;
+    }
+    Ok(conclude("machines", dry_run, (told.matched, told.done, told.refused)))
+}
+
+fn conclude(what: &str, dry_run: bool, (matched, done, refused): (u64, u64, u64)) -> Exit {
+    if dry_run {
+        output::remark(format!("{matched} {what} fit; nothing was done."));
+    } else {
+        output::remark(format!("{matched} {what} fit: {done} done, {refused} refused."));
+    }
+    if refused > 0 { Exit::Refused } else { Exit::Done }
+}
