@@ -8,6 +8,7 @@ mod explain_stories;
 mod identity_stories;
 mod job_stories;
 mod lease_stories;
+mod limit_stories;
 mod machine_stories;
 mod oracle;
 mod outbox_stories;

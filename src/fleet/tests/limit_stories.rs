@@ -1,0 +1,124 @@
+//! At each limit everything goes, one beyond is refused with its code, and nothing has changed.
+
+use super::world::*;
+use crate::{
+    fleet::{
+        Command, CreateJoinToken, CreateToken, DocumentSpec, JobRequest, PoolSpec, PutDocument, Refusal, Reply, Role,
+    },
+    ids::{Digest, Json},
+};
+
+/// Refused with the code, and without an event.
+#[track_caller]
+fn refused(world: &mut World, code: &str, ask: impl FnOnce(&mut World) -> Result<Reply, Refusal>) {
+    let mark = world.events.len();
+    let refusal = ask(world).unwrap_err();
+    assert_eq!(refusal.code(), code, "{refusal}");
+    assert_eq!(world.kinds_since(mark), [] as [&str; 0]);
+}
+
+fn job(request: JobRequest) -> Command {
+    Command::SubmitJob(crate::fleet::SubmitJob { request, idempotency: None, by: person() })
+}
+
+fn pool(name_of: &str) -> Command {
+    let content = Json::new(format!("\"{name_of}\""));
+    Command::PutDocument(PutDocument {
+        name: name(name_of),
+        digest: Digest::of(content.as_str().as_bytes()),
+        content,
+        spec: DocumentSpec::Pool(PoolSpec::default()),
+        if_version: None,
+        by: person(),
+    })
+}
+
+fn join_token(number: usize) -> Command {
+    let digest = Digest::of(format!("join {number}").as_bytes());
+    Command::CreateJoinToken(CreateJoinToken {
+        pool: name("default"),
+        uses: None,
+        digest,
+        expires_at: None,
+        by: person(),
+    })
+}
+
+fn token(number: usize) -> Command {
+    Command::CreateToken(CreateToken {
+        name: format!("token {number}"),
+        role: Role::Viewer,
+        team: name("default"),
+        digest: Digest::of(format!("token {number}").as_bytes()),
+        expires_at: None,
+        by: person(),
+    })
+}
+
+#[test]
+fn open_jobs() {
+    let mut world = World::empty();
+    world.fleet.settings.max_open_jobs = 2;
+    world.execute(job(request("enter"))).unwrap();
+    world.execute(job(request("enter"))).unwrap();
+    refused(&mut world, "overloaded", |world| world.execute(job(request("enter"))));
+}
+
+#[test]
+fn machines() {
+    let mut world = World::empty();
+    world.fleet.settings.max_machines = 2;
+    world.join("vm-1", "default", &[]);
+    world.join("vm-2", "default", &[]);
+    let token = world.join_token("default", None);
+    let third = world.join_command(token, "vm-3", &[]);
+    refused(&mut world, "quota_exceeded", |world| world.execute(Command::JoinMachine(third)));
+    world.wait(seconds(60));
+    let again = world.join_command(token, "vm-2", &[]);
+    world.join_with(again).expect("coming back is none more");
+}
+
+#[test]
+fn documents() {
+    let mut world = World::empty();
+    world.fleet.settings.max_documents = 3;
+    world.execute(pool("a")).unwrap();
+    world.execute(pool("b")).unwrap();
+    refused(&mut world, "quota_exceeded", |world| world.execute(pool("c")));
+}
+
+#[test]
+fn tokens_of_either_kind() {
+    let mut world = World::empty();
+    world.fleet.settings.max_tokens = 2;
+    for number in 0..2 {
+        world.execute(token(number)).unwrap();
+        world.execute(join_token(number)).unwrap();
+    }
+    refused(&mut world, "quota_exceeded", |world| world.execute(token(2)));
+    refused(&mut world, "quota_exceeded", |world| world.execute(join_token(2)));
+}
+
+#[test]
+fn labels_requirements_and_files() {
+    let mut world = World::empty();
+    let many = |count: usize| (0..count).map(|number| (format!("label {number}"), "x".to_owned())).collect();
+    let files = |count: usize| (0..count).map(|number| (format!("{number}.pdf"), Digest::of(b"pdf"))).collect();
+    world.execute(job(JobRequest { labels: many(64), ..request("enter") })).unwrap();
+    world.execute(job(JobRequest { require: many(64), ..request("enter") })).unwrap();
+    world.execute(job(JobRequest { files: files(64), ..request("enter") })).unwrap();
+    refused(&mut world, "invalid", |world| world.execute(job(JobRequest { labels: many(65), ..request("enter") })));
+    refused(&mut world, "invalid", |world| world.execute(job(JobRequest { require: many(65), ..request("enter") })));
+    refused(&mut world, "invalid", |world| world.execute(job(JobRequest { files: files(65), ..request("enter") })));
+}
+
+#[test]
+fn texts_and_priorities() {
+    let mut world = World::empty();
+    let key = |chars: usize| JobRequest { key: Some("x".repeat(chars)), ..request("enter") };
+    world.execute(job(key(256))).unwrap();
+    refused(&mut world, "invalid", |world| world.execute(job(key(257))));
+    refused(&mut world, "invalid", |world| world.execute(job(key(0))));
+    world.execute(job(JobRequest { priority: -100, ..request("enter") })).unwrap();
+    refused(&mut world, "invalid", |world| world.execute(job(JobRequest { priority: 101, ..request("enter") })));
+}
