@@ -7,7 +7,7 @@ use regex::Regex;
 
 use crate::{assert_clean, docs::documents};
 
-const KINDS: [&str; 3] = ["apps", "workflows", "pools"];
+const KINDS: [&str; 4] = ["apps", "workflows", "pools", "channels"];
 
 /// `GET /v1/jobs viewer`; routes of agents have no role.
 fn served() -> BTreeSet<String> {

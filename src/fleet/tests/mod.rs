@@ -2,6 +2,7 @@
 
 mod batch_stories;
 mod concurrency_stories;
+mod disk;
 mod document_stories;
 mod effect_stories;
 mod explain_stories;

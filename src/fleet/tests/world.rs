@@ -1,51 +1,21 @@
 //! A fleet with its store and its clock. Every command is followed by placement, a commit and a check of all invariants.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
+use super::disk::Disk;
 use crate::{
     fleet::{
-        AppSpec, Artifact, Assignment, Batch, Certificate, Command, CreateJoinToken, CreateToken, DeliveryRow,
-        DeliveryState, DocumentHead, DocumentKind, DocumentSpec, DocumentVersion, End, Event, Fact, FailureReport,
-        Fence, Fleet, Found, Idempotency, IdempotencyRow, Job, JobRequest, JobState, JoinMachine, JoinToken, Labels,
-        LoopItemRow, LoopKey, Machine, Meta, ModeName, Need, Offer, PendingRow, Poll, PoolSpec, Posted, Principal,
-        Progress, PutDocument, ReadinessReport, ReadinessState, Refusal, Reply, Report, ReportBody, ReportReply,
-        RetryPolicy, Role, Rows, Session, SetMode, Settings, StateName, StepRecord, StepRow, SubmitJob, SubscriberId,
-        TargetRow, Token, UniqueKeyRow, WorkflowSpec, Write, attempt::Category, needs,
+        AppSpec, Assignment, Certificate, Command, CreateJoinToken, CreateToken, DocumentSpec, End, Event, Fact,
+        FailureReport, Fence, Fleet, Idempotency, Job, JobRequest, JobState, JoinMachine, Labels, Machine, Meta,
+        ModeName, Offer, Poll, PoolSpec, Principal, Progress, PutDocument, ReadinessReport, ReadinessState, Refusal,
+        Reply, Report, ReportBody, ReportReply, RetryPolicy, Role, Rows, Session, SetMode, Settings, StateName,
+        StepRecord, SubmitJob, SubscriberId, Token, WorkflowSpec, attempt::Category, needs,
     },
-    ids::{
-        AttemptId, BatchId, Digest, Epoch, Incarnation, JobId, JoinTokenId, Json, MachineId, MachineName, Name, TokenId,
-    },
+    ids::{AttemptId, Digest, Epoch, Incarnation, JobId, Json, MachineId, MachineName, Name, TokenId},
     time::{Mono, Now, Timestamp},
 };
 
 pub(super) const START: u64 = 1_800_000_000_000;
-
-/// What a real store would have on disk.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Disk {
-    pub(super) meta: Option<Meta>,
-    pub(super) jobs: BTreeMap<JobId, Job>,
-    pub(super) batches: BTreeMap<BatchId, Batch>,
-    pub(super) machines: BTreeMap<MachineId, Machine>,
-    pub(super) heads: BTreeMap<(DocumentKind, Name), DocumentHead>,
-    pub(super) versions: BTreeMap<(DocumentKind, Name, u32), DocumentVersion>,
-    pub(super) tokens: BTreeMap<TokenId, Token>,
-    pub(super) join_tokens: BTreeMap<JoinTokenId, JoinToken>,
-    pub(super) idempotency: BTreeMap<(Option<TokenId>, String, String), IdempotencyRow>,
-    pub(super) unique_keys: BTreeMap<(Name, String), UniqueKeyRow>,
-    pub(super) steps: Vec<StepRow>,
-    pub(super) artifacts: Vec<Artifact>,
-    pub(super) targets: BTreeMap<Name, TargetRow>,
-    /// Every message that was ever written.
-    pub(super) messages: BTreeMap<(SubscriberId, u64), Posted>,
-    pub(super) pending: BTreeSet<(SubscriberId, u64)>,
-    pub(super) deliveries: BTreeMap<(SubscriberId, u64), DeliveryRow>,
-    pub(super) newest_event: u64,
-    pub(super) loop_items: BTreeMap<(JobId, LoopKey), LoopItemRow>,
-}
 
 pub(super) struct World {
     pub(super) fleet: Fleet,
@@ -472,134 +442,6 @@ pub(super) fn report(agent: &Agent, offer: &Offer, number: u64, body: ReportBody
 
 pub(super) fn ready(state: ReadinessState) -> ReadinessReport {
     ReadinessReport { state, screen: None, reason: None }
-}
-
-impl Disk {
-    pub(super) fn rows(&self) -> Rows {
-        Rows {
-            meta: self.meta.clone().unwrap(),
-            jobs: self.jobs.values().filter(|job| !job.is_settled()).cloned().collect(),
-            batches: self.batches.values().filter(|batch| !batch.is_settled()).cloned().collect(),
-            machines: self.machines.values().cloned().collect(),
-            heads: self.heads.values().cloned().collect(),
-            tokens: self.tokens.values().cloned().collect(),
-            join_tokens: self.join_tokens.values().cloned().collect(),
-            targets: self.targets.values().cloned().collect(),
-            pending: self.pending.iter().map(|key| self.pending_row(key)).collect(),
-            newest_event: self.newest_event,
-        }
-    }
-
-    fn pending_row(&self, key: &(SubscriberId, u64)) -> PendingRow {
-        let row = self.deliveries.get(key);
-        PendingRow {
-            subscriber: key.0.clone(),
-            seq: key.1,
-            attempts: row.map_or(0, |row| row.attempts),
-            replayed_at: row.and_then(|row| row.replayed_at),
-        }
-    }
-
-    pub(super) fn find(&self, needs: &[Need]) -> Found {
-        let mut found = Found::default();
-        for need in needs {
-            match need {
-                Need::Idempotency(key) => {
-                    let id = (key.token, key.route.clone(), key.key.clone());
-                    found.idempotency = self.idempotency.get(&id).cloned();
-                    found.jobs = self.jobs.clone();
-                    found.batches = self.batches.clone();
-                }
-                Need::UniqueKey { .. } => found.unique_keys = self.unique_keys.clone(),
-                Need::Job(id) => {
-                    found.jobs.extend(self.jobs.get(id).map(|job| (*id, job.clone())));
-                    found.unique_keys = self.unique_keys.clone();
-                    found.batches = self.batches.clone();
-                }
-                Need::Batch(id) => found.batches.extend(self.batches.get(id).map(|batch| (*id, batch.clone()))),
-                Need::Version { .. } => found.versions = self.versions.clone(),
-                Need::Messages { subscriber, from, to, at_most } => {
-                    let range = (subscriber.clone(), *from)..=(subscriber.clone(), *to);
-                    found.messages = self.messages.range(range).map(|(key, _)| key.1).take(*at_most).collect();
-                }
-                Need::LoopItem(..) => found.loop_items = self.loop_items.clone(),
-            }
-        }
-        found
-    }
-
-    fn apply(&mut self, writes: Vec<Write>) {
-        for write in writes {
-            match write {
-                Write::Meta(meta) => self.meta = Some(meta),
-                Write::Job(row) => {
-                    self.jobs.insert(row.id, *row);
-                }
-                Write::Batch(row) => {
-                    self.batches.insert(row.id, *row);
-                }
-                Write::Machine(row) => {
-                    self.machines.insert(row.id, *row);
-                }
-                Write::MachineGone(id) => {
-                    self.machines.remove(&id);
-                }
-                Write::Head(row) => {
-                    self.heads.insert((row.kind(), row.name.clone()), *row);
-                }
-                Write::Version(row) => {
-                    self.versions.insert((row.kind(), row.name.clone(), row.version), *row);
-                }
-                Write::Token(row) => {
-                    self.tokens.insert(row.id, *row);
-                }
-                Write::TokenGone(id) => {
-                    self.tokens.remove(&id);
-                }
-                Write::JoinToken(row) => {
-                    self.join_tokens.insert(row.id, *row);
-                }
-                Write::JoinTokenGone(id) => {
-                    self.join_tokens.remove(&id);
-                }
-                Write::Idempotency(row) => {
-                    let id = (row.key.token, row.key.route.clone(), row.key.key.clone());
-                    self.idempotency.insert(id, *row);
-                }
-                Write::UniqueKey(row) => {
-                    self.unique_keys.insert((row.workflow.clone(), row.key.clone()), *row);
-                }
-                Write::UniqueKeyGone { workflow, key } => {
-                    self.unique_keys.remove(&(workflow, key));
-                }
-                Write::LoopItem(row) => {
-                    self.loop_items.insert((row.job, row.round.clone()), *row);
-                }
-                Write::Step(row) => self.steps.push(*row),
-                Write::Artifact(row) => self.artifacts.push(row.artifact),
-                Write::Posted(posted) => {
-                    let key = (posted.subscriber.clone(), posted.seq);
-                    self.pending.insert(key.clone());
-                    self.messages.insert(key, posted);
-                }
-                Write::Delivery(row) => {
-                    let key = (row.subscriber.clone(), row.seq);
-                    if row.state == DeliveryState::Pending {
-                        self.pending.insert(key.clone());
-                    } else {
-                        self.pending.remove(&key);
-                    }
-                    self.deliveries.insert(key, *row);
-                }
-                Write::Target(row) => {
-                    self.targets.insert(row.channel.clone(), *row);
-                }
-                Write::TargetGone(channel) => {
-                    self.targets.remove(&channel);
-                }
-            }
-        }
-    }
 }
 
 /// Attempts end at their limit to the millisecond, and steps may take as long as they like: what those graces are for has stories of its own.
