@@ -19,7 +19,7 @@ use super::{
 use crate::mutant::{Mutant, is_on};
 use crate::{
     ids::{AttemptId, BatchId, Epoch, JobId, MachineId},
-    time::Now,
+    time::{Now, Timestamp},
 };
 
 /// Free machines a class may use. Shrinks as they are taken.
@@ -33,7 +33,8 @@ impl Fleet {
             return events;
         }
         let mut candidates = self.candidates();
-        while let Some((class, machine, job)) = self.next_placement(&candidates) {
+        let wall = self.steady(now).wall;
+        while let Some((class, machine, job)) = self.next_placement(&candidates, wall) {
             let event = self.offer(now, machine, job);
             self.apply_all(std::slice::from_ref(&event));
             events.push(event);
@@ -90,7 +91,7 @@ impl Fleet {
         candidates
     }
 
-    fn next_placement(&self, candidates: &Candidates) -> Option<(Class, MachineId, JobId)> {
+    fn next_placement(&self, candidates: &Candidates, now: Timestamp) -> Option<(Class, MachineId, JobId)> {
         let mut best: Option<(u64, Order, &Class, MachineId)> = None;
         for (class, machines) in candidates {
             if class.limited_by.is_some_and(|batch| self.is_batch_full(batch)) {
@@ -99,7 +100,7 @@ impl Fleet {
             for (team, orders) in self.queue.classes.get(class).into_iter().flatten() {
                 let pass = self.turns.pass(team);
                 let first = orders.iter().find_map(|order| {
-                    let machine = self.choose_machine(order.job, class, machines)?;
+                    let machine = self.choose_machine(order.job, class, machines, now)?;
                     Some((pass, *order, class, machine))
                 });
                 if let Some(first) = first
@@ -118,8 +119,19 @@ impl Fleet {
     }
 
     /// Where the job has not failed yet (if it minds), then ready as it is, then least recently used.
-    fn choose_machine(&self, job: JobId, class: &Class, machines: &BTreeSet<MachineId>) -> Option<MachineId> {
+    fn choose_machine(
+        &self,
+        job: JobId,
+        class: &Class,
+        machines: &BTreeSet<MachineId>,
+        now: Timestamp,
+    ) -> Option<MachineId> {
         let job = self.jobs.get(&job)?;
+        // Where the clock has passed start time and deadline at once, the tick that starts it leaves its end to the next one.
+        let too_late = job.cancel.is_none() && job.spec.deadline.is_some_and(|deadline| deadline <= now);
+        if too_late && !is_on(Mutant::IgnoreDeadlines) {
+            return None;
+        }
         let cooling = self.cooling.get(&job.id);
         let allowed = machines.iter().filter(|id| cooling.is_none_or(|cooling| !cooling.contains(id)));
         let known = allowed.filter_map(|id| self.machines.get(id));

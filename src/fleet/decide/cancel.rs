@@ -43,7 +43,8 @@ pub(super) fn request(draft: &mut Draft<'_>, job: &Job, why: CancelWhy) -> JobDi
         end_now(draft, job, &why);
         return JobDid::Cancelled;
     }
-    if job.cancel.is_none() && !is_on(Mutant::ForgetCancels) {
+    let forgets = is_on(Mutant::ForgetCancels) && matches!(why, CancelWhy::Asked { .. });
+    if job.cancel.is_none() && !forgets {
         let revoke = match why {
             CancelWhy::Asked { .. } => RevokeWhy::Cancel,
             CancelWhy::Deadline => RevokeWhy::Deadline,
