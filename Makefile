@@ -12,6 +12,8 @@ EXAMPLES ?= 100
 SECONDS ?= 60
 # How long `make chaos` lets the network fail.
 FOUL_SECONDS ?= 60
+# How many records `make chaos` has entered while it kills who enters them.
+RECORDS ?= 100
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check fmt clippy deny tidy sim chaos schemathesis fuzz bench
@@ -55,7 +57,7 @@ sim: ## the whole in virtual time, with everything that can fail failing; SEEDS=
 
 chaos: ## real processes killed, frozen, cut off and starved of disk under load; KILLS=n, SEED=n to play a run's dice again
 	@assets/install-needs.sh build desktop
-	KILLS=$(KILLS) FOUL_SECONDS=$(FOUL_SECONDS) $(CARGO) test --locked --test chaos -- --nocapture --test-threads 1
+	KILLS=$(KILLS) FOUL_SECONDS=$(FOUL_SECONDS) RECORDS=$(RECORDS) $(CARGO) test --locked --test chaos -- --nocapture --test-threads 1
 
 schemathesis: ## the running controller held against its own description; EXAMPLES=n for more or fewer requests
 	@assets/install-needs.sh build desktop schemathesis
