@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
 
+use super::job_filter::{JobFilterFlags, given, labels};
 use crate::{
     cli::{
         client::{Api, Call},
-        exit::{Exit, usage},
+        exit::Exit,
         output::{self, OutputFlag},
     },
     wire::bulk::{FilterValue, JobAction, JobBulk, JobBulkRequest, MachineAction, MachineBulk, MachineBulkRequest},
@@ -20,32 +21,8 @@ use crate::{
 )]
 pub(crate) struct JobBulkArgs {
     action: JobWhat,
-    /// Several with commas
-    #[arg(long)]
-    state: Option<String>,
-    #[arg(long)]
-    workflow: Option<String>,
-    #[arg(long)]
-    pool: Option<String>,
-    #[arg(long)]
-    machine: Option<String>,
-    #[arg(long)]
-    team: Option<String>,
-    #[arg(long)]
-    batch: Option<String>,
-    #[arg(long)]
-    key: Option<String>,
-    /// Of the failure; several with commas
-    #[arg(long)]
-    category: Option<String>,
-    #[arg(long, value_name = "K=V")]
-    label: Vec<String>,
-    /// Created at or after, RFC 3339
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
-    /// Created before, RFC 3339
-    #[arg(long, value_name = "TIME")]
-    until: Option<String>,
+    #[command(flatten)]
+    filter: JobFilterFlags,
     #[command(flatten)]
     how: HowArgs,
 }
@@ -102,36 +79,18 @@ enum MachineWhat {
 
 type Filter = BTreeMap<String, FilterValue>;
 
-fn filter(named: Vec<(&str, Option<String>)>, labels: &[String]) -> anyhow::Result<Filter> {
-    let given = named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), FilterValue::One(value?))));
-    let mut filter: Filter = given.collect();
-    for pair in labels {
-        let (key, value) = pair.split_once('=').ok_or_else(|| usage(format!("--label {pair}: write KEY=VALUE")))?;
-        filter.insert(format!("label.{key}"), FilterValue::One(value.to_owned()));
-    }
-    Ok(filter)
+fn filter(pairs: Vec<(String, String)>) -> Filter {
+    pairs.into_iter().map(|(name, value)| (name, FilterValue::One(value))).collect()
 }
 
 /// Something refused is told by the exit code, so that a script notices.
 pub(crate) async fn jobs(api: &Api, args: JobBulkArgs) -> anyhow::Result<Exit> {
-    let named = vec![
-        ("state", args.state),
-        ("workflow", args.workflow),
-        ("pool", args.pool),
-        ("machine", args.machine),
-        ("team", args.team),
-        ("batch", args.batch),
-        ("key", args.key),
-        ("category", args.category),
-        ("since", args.since),
-        ("until", args.until),
-    ];
     let action = match args.action {
         JobWhat::Cancel => JobAction::Cancel,
         JobWhat::Retry => JobAction::Retry,
     };
     let HowArgs { all, dry_run, output } = args.how;
-    let request = JobBulkRequest { action, filter: filter(named, &args.label)?, all, dry_run };
+    let request = JobBulkRequest { action, filter: filter(args.filter.into_pairs()?), all, dry_run };
     let answer = api.call::<JobBulk>(Call::post(&["v1", "jobs", "bulk"]).json(&request)?).await?;
     let told = &answer.value;
     if output.is_json() {
@@ -149,7 +108,8 @@ pub(crate) async fn jobs(api: &Api, args: JobBulkArgs) -> anyhow::Result<Exit> {
 }
 
 pub(crate) async fn machines(api: &Api, args: MachineBulkArgs) -> anyhow::Result<Exit> {
-    let named = vec![("pool", args.pool), ("status", args.status), ("mode", args.mode)];
+    let mut pairs = given([("pool", args.pool), ("status", args.status), ("mode", args.mode)]);
+    pairs.extend(labels(&args.label)?);
     let action = match args.action {
         MachineWhat::Drain => MachineAction::Drain,
         MachineWhat::Activate => MachineAction::Activate,
@@ -157,8 +117,8 @@ pub(crate) async fn machines(api: &Api, args: MachineBulkArgs) -> anyhow::Result
         MachineWhat::Quarantine => MachineAction::Quarantine,
     };
     let HowArgs { all, dry_run, output } = args.how;
-    let filter = filter(named, &args.label)?;
-    let request = MachineBulkRequest { action, filter, all, dry_run, reason: args.reason, now: args.now };
+    let request =
+        MachineBulkRequest { action, filter: filter(pairs), all, dry_run, reason: args.reason, now: args.now };
     let answer = api.call::<MachineBulk>(Call::post(&["v1", "machines", "bulk"]).json(&request)?).await?;
     let told = &answer.value;
     if output.is_json() {

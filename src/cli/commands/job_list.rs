@@ -2,10 +2,10 @@
 
 use clap::Args;
 
+use super::job_filter::JobFilterFlags;
 use crate::{
     cli::{
         client::Api,
-        exit::usage,
         output::{self, OutputFlag},
     },
     wire::job::Job,
@@ -15,32 +15,8 @@ use crate::{
 #[command(after_help = "Examples:\n  deskfleet job list --state blocked,needs_review\n  \
     deskfleet job list --workflow register-patient --label ticket=4711 --since 2026-12-01T06:00:00Z")]
 pub(crate) struct ListArgs {
-    /// Several with commas, as with the other filters
-    #[arg(long)]
-    state: Option<String>,
-    #[arg(long)]
-    workflow: Option<String>,
-    #[arg(long)]
-    pool: Option<String>,
-    #[arg(long)]
-    machine: Option<String>,
-    #[arg(long)]
-    team: Option<String>,
-    #[arg(long)]
-    batch: Option<String>,
-    #[arg(long)]
-    key: Option<String>,
-    /// Of the failure
-    #[arg(long)]
-    category: Option<String>,
-    #[arg(long, value_name = "K=V")]
-    label: Vec<String>,
-    /// Created at or after, RFC 3339
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
-    /// Created before, RFC 3339
-    #[arg(long, value_name = "TIME")]
-    until: Option<String>,
+    #[command(flatten)]
+    filter: JobFilterFlags,
     /// At most so many
     #[arg(long, default_value_t = 100, value_name = "COUNT")]
     limit: usize,
@@ -49,22 +25,8 @@ pub(crate) struct ListArgs {
 }
 
 pub(crate) async fn run(api: &Api, args: ListArgs) -> anyhow::Result<()> {
-    let labels = labels(&args.label)?;
-    let filters = [
-        ("state", args.state),
-        ("workflow", args.workflow),
-        ("pool", args.pool),
-        ("machine", args.machine),
-        ("team", args.team),
-        ("batch", args.batch),
-        ("key", args.key),
-        ("category", args.category),
-        ("since", args.since),
-        ("until", args.until),
-    ];
-    let mut query: Vec<(&str, String)> =
-        filters.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect();
-    query.extend(labels.iter().map(|(name, value)| (name.as_str(), value.clone())));
+    let filter = args.filter.into_pairs()?;
+    let query = filter.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
     let answer = api.list::<Job>(&["v1", "jobs"], query, args.limit).await?;
     if args.output.is_json() {
         return output::json(&answer.raw);
@@ -77,15 +39,6 @@ pub(crate) async fn run(api: &Api, args: ListArgs) -> anyhow::Result<()> {
         output::remark(format!("There are more than {}: narrow the filters or raise --limit.", args.limit));
     }
     Ok(())
-}
-
-/// `site=north` to `label.site=north`.
-fn labels(pairs: &[String]) -> anyhow::Result<Vec<(String, String)>> {
-    let pair = |pair: &String| {
-        let (key, value) = pair.split_once('=').ok_or_else(|| usage(format!("--label {pair}: write KEY=VALUE")))?;
-        Ok((format!("label.{key}"), value.to_owned()))
-    };
-    pairs.iter().map(pair).collect()
 }
 
 pub(crate) fn row(job: &Job) -> [String; 8] {
@@ -106,15 +59,4 @@ pub(crate) fn row(job: &Job) -> [String; 8] {
         output::took(job.started_at, job.finished_at),
         output::shorten(&output::clean(&result), RESULT_CHARS),
     ]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn labels_become_parameters_of_their_own() {
-        assert_eq!(labels(&["a=b=c".to_owned()]).unwrap(), [("label.a".to_owned(), "b=c".to_owned())]);
-        assert!(labels(&["a".to_owned()]).unwrap_err().to_string().contains("KEY=VALUE"));
-    }
 }

@@ -18,6 +18,7 @@ mod failure_text;
 pub(crate) mod fleet;
 pub(crate) mod job;
 pub(crate) mod job_explain;
+mod job_filter;
 pub(crate) mod job_list;
 pub(crate) mod job_logs;
 pub(crate) mod job_show;
