@@ -190,7 +190,8 @@ impl History {
             }
         }
         let cancelled = self.cancelled.get(&id).is_some_and(|(_, at_ms)| *at_ms < sent_ms);
-        if cancelled && job.cancel_requested_at.is_none() && !is_terminal(job.state) {
+        // What nobody knows the effect of is not cancelled but handed to a person.
+        if cancelled && job.cancel_requested_at.is_none() && !job.state.is_settled() {
             self.fault(format!("the cancel of {id} was acknowledged and is forgotten"));
         }
         self.acknowledged.insert(id, Seen { job, at_ms: now_ms });
