@@ -202,7 +202,7 @@ output: {}
     assert_eq!(failure.step.unwrap().path, "steps/2");
     assert!(failure.message.contains("best score"), "{}", failure.message);
     let names: Vec<&str> = failure.artifacts.iter().map(|artifact| artifact.name.as_str()).collect();
-    assert_eq!(names, ["before.webp", "failure.webp"]);
+    assert_eq!(names, ["failure.webp", "before.webp"]);
     let click = record.reports.iter().find(|report| report.path == "steps/0" && !report.finds.is_empty()).unwrap();
     let find = &click.finds[0];
     assert!(find.found && find.score.unwrap() > 0.98, "{find:?}");
