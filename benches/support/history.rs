@@ -32,6 +32,9 @@ pub(crate) fn make(controller: &mut Controller, finished: usize, open: usize) ->
     assert_eq!(done["state"], "succeeded", "{done:#}");
     drop(agent);
     let queued = controller.post("/v1/jobs", &json!({"workflow": "nothing"}));
+    let id = queued["id"].as_str().expect("a job has an id");
+    // Until the controller notices that the agent is gone, it may offer the job there.
+    let queued = controller.job_when(id, "it waits", |job| job["state"] == "queued");
     controller.kill();
     multiply(controller, &done["id"], finished, KEEP_EVENTS);
     multiply(controller, &queued["id"], open, 0);
