@@ -1,5 +1,8 @@
 //! Whole lifecycles through the engine: submit, poll, accept, ready, complete. No HTTP, a real file, every commit durable.
 //!
+//! Once in a new file, whose commits make one `fsync`, and once in one as large as a long history makes it, whose commits make
+//! two and save what a repair would have to find out.
+//!
 //! Prints raw numbers, with the cost of a bare `fdatasync` of the same directory measured before, between and after, because
 //! that cost swings within minutes. `cargo bench --bench engine [-- SECONDS [DIRECTORY]]`.
 
@@ -21,10 +24,14 @@ use deskfleet::{
     ids::{Digest, Incarnation, Json, Name},
     time::{Clock, Stopwatch, Timestamp},
 };
+use redb::{Database, TableDefinition};
 use tokio::{sync::mpsc, task::JoinSet};
 
 const DEFAULT_SECONDS: u64 = 5;
 const PROBES: usize = 200;
+/// About what a million finished jobs take.
+const LARGE_BYTES: usize = 3 << 30;
+const FILLING: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("filling");
 
 fn main() -> anyhow::Result<()> {
     // cargo bench adds `--bench`.
@@ -32,13 +39,35 @@ fn main() -> anyhow::Result<()> {
     let seconds = arguments.next().map_or(Ok(DEFAULT_SECONDS), |text| text.parse())?;
     let base = arguments.next().map_or_else(std::env::temp_dir, PathBuf::from);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    for clients in [1, 64] {
-        let dir = tempfile::tempdir_in(&base)?;
-        let before = fsync_us(dir.path())?;
-        let run = runtime.block_on(run(dir.path(), clients, Duration::from_secs(seconds)))?;
-        let after = fsync_us(dir.path())?;
-        println!("{clients:>3} clients: {run}, fdatasync alone p50 {before} us before, {after} us after");
+    for (file, bytes) in [("small", 0), ("large", LARGE_BYTES)] {
+        for clients in [1, 64] {
+            let dir = tempfile::tempdir_in(&base)?;
+            fill(&dir.path().join("deskfleet.redb"), bytes)?;
+            let before = fsync_us(dir.path())?;
+            let run = runtime.block_on(run(dir.path(), clients, Duration::from_secs(seconds)))?;
+            let after = fsync_us(dir.path())?;
+            println!(
+                "{file} file, {clients:>3} clients: {run}, fdatasync alone p50 {before} us before, {after} us after"
+            );
+        }
     }
+    Ok(())
+}
+
+/// Rows nobody reads, as many as make the file so large.
+fn fill(path: &Path, bytes: usize) -> anyhow::Result<()> {
+    const ROW: &[u8] = &[7; 64 << 10];
+    if bytes == 0 {
+        return Ok(());
+    }
+    let database = Database::create(path)?;
+    let transaction = database.begin_write()?;
+    let mut rows = transaction.open_table(FILLING)?;
+    for number in 0..bytes / ROW.len() {
+        rows.insert(number as u64, ROW)?;
+    }
+    drop(rows);
+    transaction.commit()?;
     Ok(())
 }
 

@@ -65,7 +65,7 @@ pub use crate::store::{
 };
 use crate::{
     fleet::{self, Fleet},
-    store::{Store, free_bytes_at, open_file},
+    store::{Store, free_bytes_at},
     time::Clock,
 };
 use engine::{Engine, Fatal, Pause};
@@ -107,7 +107,7 @@ struct Disk {
 impl Disk {
     /// The file system of the data directory.
     fn of(dir: &Path) -> Self {
-        Self { opener: Box::new(open_file), free: free_bytes_at(dir) }
+        Self { opener: Opener::of_files(), free: free_bytes_at(dir) }
     }
 }
 

@@ -17,10 +17,40 @@ const LOCK_FILE: &str = "controller.lock";
 /// Pages held in memory. Open work lives in `fleet`; this serves history reads and the upper levels of the trees.
 const CACHE_BYTES: usize = 64 << 20;
 
-/// Opens the file at a path. Another one is given where faults are injected.
-pub type Opener = Box<dyn Fn(&Path) -> Result<Database, DatabaseError> + Send + Sync>;
+/// A smaller file is repaired in a fraction of a second when it is opened after a kill, and its commits make one `fsync`.
+/// A larger one would keep everybody waiting: its commits make two, and nothing is left to repair.
+const QUICK_REPAIR_FROM_BYTES: u64 = 256 << 20;
 
-pub fn open_file(path: &Path) -> Result<Database, DatabaseError> {
+type Open = dyn Fn(&Path) -> Result<Database, DatabaseError> + Send + Sync;
+
+/// The way to the file.
+pub struct Opener {
+    open: Box<Open>,
+    quick_repair_from_bytes: u64,
+}
+
+impl Opener {
+    pub fn of_files() -> Self {
+        Self::with(open_file)
+    }
+
+    /// Another way than to a file on the disk: where faults are injected.
+    pub fn with(open: impl Fn(&Path) -> Result<Database, DatabaseError> + Send + Sync + 'static) -> Self {
+        Self { open: Box::new(open), quick_repair_from_bytes: QUICK_REPAIR_FROM_BYTES }
+    }
+
+    /// From which size on commits leave nothing to repair.
+    pub const fn quick_repair_from(mut self, bytes: u64) -> Self {
+        self.quick_repair_from_bytes = bytes;
+        self
+    }
+
+    fn open(&self, path: &Path) -> Result<Database, DatabaseError> {
+        (self.open)(path)
+    }
+}
+
+fn open_file(path: &Path) -> Result<Database, DatabaseError> {
     make_private(path).map_err(redb::StorageError::Io)?;
     redb::Builder::new()
         .set_cache_size(CACHE_BYTES)
@@ -90,7 +120,7 @@ impl Shared {
     pub(super) fn open(dir: &Path, opener: Opener) -> Result<Self, StoreError> {
         let path: PathBuf = dir.join(DATABASE_FILE);
         let shared = Self { open: Arc::default(), path: path.into(), opener: Arc::new(opener) };
-        let mut database = (shared.opener)(&shared.path)?;
+        let mut database = shared.opener.open(&shared.path)?;
         migrations::migrate(&database)?;
         // Now, as nobody reads yet.
         compaction::compact_where_asked(&mut database)?;
@@ -103,7 +133,7 @@ impl Shared {
         // Under one lock, so that readers wait for the new handle instead of finding none.
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
         drop(open.take());
-        let database = (self.opener)(&self.path)?;
+        let database = self.opener.open(&self.path)?;
         migrations::migrate(&database)?;
         *open = Some(database);
         Ok(())
@@ -119,10 +149,12 @@ impl Shared {
         self.with(|database| Ok(database.begin_read()?))
     }
 
-    /// One `fsync` a commit, full durability. Why not two-phase commits is told in ADR 8.
+    /// Full durability, with one `fsync` or, once the file is large, two: ADR 8.
     pub(super) fn begin_write(&self) -> Result<WriteTransaction, StoreError> {
         self.with(|database| {
             let mut transaction = database.begin_write()?;
+            let bytes = fs::metadata(&self.path).map_or(0, |file| file.len());
+            transaction.set_quick_repair(bytes >= self.opener.quick_repair_from_bytes);
             let skip = is_on(Mutant::SkipTheSync);
             transaction.set_durability(if skip { redb::Durability::None } else { redb::Durability::Immediate })?;
             Ok(transaction)

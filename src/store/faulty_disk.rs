@@ -26,7 +26,7 @@ pub(crate) struct Disk(Arc<(Mutex<State>, Condvar)>);
 impl Disk {
     pub(crate) fn opener(&self) -> Opener {
         let disk = self.clone();
-        Box::new(move |path| {
+        Opener::with(move |path| {
             let file = std::fs::File::options().create(true).truncate(false).read(true).write(true).open(path).unwrap();
             Builder::new().create_with_backend(Backend { file: FileBackend::new(file)?, disk: disk.clone() })
         })

@@ -39,7 +39,7 @@ pub use blobs::{Blob, BlobError, BlobWriter, Blobs};
 pub use check::{Checked, Depth};
 pub use commit::Transaction;
 pub use compaction::FileUse;
-pub use database::{Opener, open_file};
+pub use database::Opener;
 pub use error::StoreError;
 pub use events::{EventFilter, EventPage, LoggedEvent, NewEvent};
 pub use history::Frame;
@@ -80,7 +80,7 @@ pub struct Reader {
 impl Store {
     /// Opens or creates the database in a data directory. `keep_events`: how many events the log holds.
     pub fn open(dir: &Path, keep_events: u64) -> Result<Self, StoreError> {
-        Self::open_with(dir, keep_events, Box::new(open_file))
+        Self::open_with(dir, keep_events, Opener::of_files())
     }
 
     /// As `open`, with another way to the file: where faults are injected.

@@ -37,6 +37,8 @@ struct State {
     /// Writes and syncs until it fails.
     fails_in: Option<(u64, Failing)>,
     full: bool,
+    /// Commits leave nothing to repair, at the cost of a second sync.
+    repairs_quickly: bool,
 }
 
 /// How an operation fails.
@@ -53,12 +55,18 @@ pub(crate) enum Failing {
 pub(crate) struct Disk(Arc<Mutex<State>>);
 
 impl Disk {
+    pub(crate) fn new(repairs_quickly: bool) -> Self {
+        Self(Arc::new(Mutex::new(State { repairs_quickly, ..State::default() })))
+    }
+
     pub(crate) fn opener(&self) -> Opener {
         let disk = self.clone();
-        Box::new(move |_| {
+        let opener = Opener::with(move |_| {
             let life = disk.state().life;
             Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(Backend { disk: disk.clone(), life })
-        })
+        });
+        // Of this disk no size is known but 0: it counts as large, or never does.
+        opener.quick_repair_from(if self.state().repairs_quickly { 0 } else { u64::MAX })
     }
 
     /// The power fails: what was not synced is lost as `loss` says, and whoever has the disk open reaches it no more.

@@ -119,7 +119,7 @@ thread_local! {
 impl Site {
     /// With an empty store whose ids derive from the seed.
     pub(crate) fn new(seed: u64, settings: controller::Settings) -> Self {
-        let (dir, disk) = (DIR.with(|dir| dir.path().to_owned()), Disk::default());
+        let (dir, disk) = (DIR.with(|dir| dir.path().to_owned()), Disk::new(seed % 2 == 1));
         let mut store = Store::open_with(&dir, settings.keep_events, disk.opener()).unwrap();
         let meta = Meta::new(Digest::of(&seed.to_be_bytes()));
         store.commit(&Transaction { writes: vec![Write::Meta(meta)], ..Transaction::default() }).unwrap();
