@@ -14,6 +14,10 @@ use std::{
     time::Duration,
 };
 
+use deskfleet::{
+    desktop::{Color, Frame},
+    ids::Digest,
+};
 use fleet::{Agent, Controller};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -206,4 +210,44 @@ fn what_an_agent_did_before_it_lost_its_lease_is_kept_and_marked_late() {
     let artifacts = controller.get(&format!("/v1/jobs/{id}/artifacts"));
     let log = artifacts["items"].as_array().expect("a list").iter().find(|artifact| artifact["name"] == "agent.log");
     assert!(log.is_some_and(|log| log["late"] == true), "{artifacts:#}");
+}
+
+/// A file of the agent's own that is never read to its end: its thread stands still, whatever the desktop does.
+#[test]
+fn an_agents_thread_that_hangs_is_given_up_with_a_picture_of_the_desktop() {
+    let controller = Controller::start();
+    let desktop = VirtualDesktop::start();
+    let agent = Agent::join_with(&[("DESKFLEET_HANG_LIMIT", "30s")], &controller, &desktop, "desk-1");
+    let documents = TempDir::new().expect("a folder for documents");
+    let image = Frame::filled(20, 10, Color::new(1, 200, 3)).to_png().expect("a picture");
+    fs::create_dir(documents.path().join("images")).expect("a folder for images");
+    fs::write(documents.path().join("images/green.png"), &image).expect("the image can be written");
+    let workflow = json!({
+        "kind": "workflow", "name": "stands", "timeout": "3m", "retry": {"attempts": 1},
+        "steps": [{"sleep": "4s"}, {"id": "green", "wait": {"image": "images/green.png"}, "timeout": "2m"}]
+    });
+    let file = documents.path().join("stands.yaml");
+    fs::write(&file, workflow.to_string()).expect("the document can be written");
+    let applied = client(&controller, &["apply", "--file", &file.to_string_lossy()]);
+    assert!(applied.status.success(), "{applied:?}");
+
+    let id = submit(&controller, &json!({"workflow": "stands"}));
+    controller.job_when(&id, "its steps run", is_executing);
+    let kept = agent.data().join("blobs").join(Digest::of(&image).to_string());
+    fs::remove_file(&kept).expect("the agent has the image");
+    let made = Command::new("mkfifo").arg(&kept).status().expect("mkfifo is there");
+    assert!(made.success(), "{made}");
+
+    let job = until_within(Duration::from_secs(90), "the thread to be given up", || {
+        Some(controller.get(&format!("/v1/jobs/{id}"))).filter(is_settled)
+    });
+    let failure = &job["failure"];
+    assert_eq!((&failure["category"], &failure["step"]["id"]), (&json!("agent"), &json!("green")), "{job:#}");
+    let hangs = failure["standstill"]["hangs"].as_str().unwrap_or_default();
+    assert!(hangs.starts_with("the agent's thread did not come back from steps/1"), "{failure:#}");
+    assert!(failure["pictures"]["at_failure"].is_string(), "what the desktop shows meanwhile: {failure:#}");
+    assert!(failure["log"].is_string(), "{failure:#}");
+    fs::remove_file(&kept).expect("the pipe can be removed");
+    let next = json!({"kind": "workflow", "name": "after", "steps": [{"screenshot": {"name": "after"}}]});
+    assert_eq!(run(&controller, &next)["state"], "succeeded", "the machine works on");
 }

@@ -188,6 +188,8 @@ struct AgentCommand {
     data: TempDir,
     controller_url: String,
     join_token: PathBuf,
+    /// Further variables of its environment.
+    settings: &'static [(&'static str, &'static str)],
 }
 
 impl Agent {
@@ -220,19 +222,36 @@ impl Agent {
                 data,
                 controller_url: url.to_owned(),
                 join_token: controller.data().join("join.token"),
+                settings: &[],
             },
         }
     }
 
     /// The same by another way to the controller.
     pub(crate) fn join_by(url: &str, controller: &Controller, desktop: &VirtualDesktop, name: &str) -> Self {
-        let mut agent = Self::new(url, controller, desktop, name);
-        agent.start_again();
+        Self::new(url, controller, desktop, name).started(controller)
+    }
+
+    /// With other settings than the usual ones, as variables.
+    pub(crate) fn join_with(
+        settings: &'static [(&'static str, &'static str)],
+        controller: &Controller,
+        desktop: &VirtualDesktop,
+        name: &str,
+    ) -> Self {
+        let mut agent = Self::new(&controller.url(), controller, desktop, name);
+        agent.command.settings = settings;
+        agent.started(controller)
+    }
+
+    fn started(mut self, controller: &Controller) -> Self {
+        self.start_again();
+        let name = &self.command.name;
         until(&format!("machine {name} to be idle"), || {
             let (status, machine) = controller.call("GET", &format!("/v1/machines/{name}"), None);
             (status == 200 && machine["status"] == "idle").then_some(())
         });
-        agent
+        self
     }
 
     pub(crate) fn start_again(&mut self) {
@@ -244,6 +263,7 @@ impl Agent {
             .arg("--data-dir")
             .arg(self.data())
             .env("DISPLAY", &self.command.display)
+            .envs(self.command.settings.iter().copied())
             // Applications keep their settings and unsaved files there: none may be left from another test.
             .env("HOME", self.command.data.path())
             .env_remove("XDG_CONFIG_HOME")

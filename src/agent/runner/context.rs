@@ -121,9 +121,11 @@ impl Runner<'_> {
         self.sights.windows.clone()
     }
 
-    fn seen(&self, window: &Window) -> SeenWindow {
+    fn seen(&mut self, window: &Window) -> SeenWindow {
+        // What was typed there may stand in the title, and only who typed it knows what that was.
+        let hidden = self.world.secrets().hides(window);
         SeenWindow {
-            title: self.quote(&window.title),
+            title: if hidden { "***".to_owned() } else { self.quote(&window.title) },
             class: describe::cut(&window.class),
             process: describe::cut(&window.process),
             x: window.rect.x,

@@ -29,6 +29,7 @@ mod seek;
 mod step;
 #[cfg(test)]
 mod tests;
+mod witness;
 mod world;
 
 pub use apps::{Prepared, Survey, versions};

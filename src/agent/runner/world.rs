@@ -91,18 +91,24 @@ impl Secrets {
 
     /// Where the hidden ones of these windows are. Those that are gone or show something else are forgotten.
     pub fn places(&mut self, windows: &[Window]) -> Vec<Rect> {
-        let shows = |window: &Window, (id, title): &(WindowId, String)| {
-            window.id == *id && without_mark(&window.title) == title
-        };
         let mut list = self.list();
         list.retain(|entry| windows.iter().any(|window| shows(window, entry)));
         let hidden = windows.iter().filter(|window| list.iter().any(|entry| shows(window, entry)));
         hidden.map(|window| window.rect).collect()
     }
 
+    /// Whether this window is one of them.
+    pub fn hides(&self, window: &Window) -> bool {
+        self.list().iter().any(|entry| shows(window, entry))
+    }
+
     fn list(&self) -> MutexGuard<'_, Vec<(WindowId, String)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn shows(window: &Window, (id, title): &(WindowId, String)) -> bool {
+    window.id == *id && without_mark(&window.title) == title
 }
 
 /// A title without what editors put there once something was typed: `*Untitled`, `Untitled •`.

@@ -24,7 +24,7 @@ use crate::{
     ids::{Digest, Name},
     time::Mono,
     wire::{
-        agent::{AttemptResult, IntentReport, LoopReport, SettledReport},
+        agent::{AttemptFailure, AttemptResult, IntentReport, LoopReport, SettledReport},
         failure::LOG_ARTIFACT,
         machine::Readiness,
         step::{ArtifactRef, StepReport},
@@ -51,6 +51,18 @@ pub(super) enum Work {
         machine: Value,
     },
     Picture(PictureReply),
+    /// An attempt failed because the thread before this one does not come back from it.
+    Witness(Box<Witness>),
+}
+
+/// The attempt whose thread is given up, and what is known of it.
+pub(super) struct Witness {
+    pub(super) plan: Plan,
+    pub(super) control: Arc<Control>,
+    pub(super) spool: AttemptSpool,
+    pub(super) uploads: Arc<Notify>,
+    pub(super) tape: Tape,
+    pub(super) failure: AttemptFailure,
 }
 
 /// An attempt, ready to be worked on.
@@ -108,6 +120,7 @@ pub(super) fn start(
                     // Whoever wanted it may have gone.
                     let _ = reply.send(picture);
                 }
+                Work::Witness(witness) => desk.witness(&mut host, *witness),
             }
         }
     })?;
@@ -194,12 +207,34 @@ impl Desk {
         drop(work);
         uploads.notify_one();
         control.give_picture(&Err("the attempt has just ended; ask again".to_owned()));
+        self.end(&spool, ended, readiness, log);
+    }
+
+    /// Ends an attempt in place of the thread that had it, with what the desktop shows now.
+    fn witness(&self, host: &mut Host, witness: Witness) {
+        let Witness { plan, control, spool, uploads, tape, mut failure } = witness;
+        let mut watcher =
+            Watcher { news: self.news.clone(), control: &control, spool: &spool, uploads: &uploads, tape: &tape };
+        Runner::new(host, &mut watcher, &plan).bear_witness(&mut failure);
+        control.give_picture(&Err("the attempt has just ended; ask again".to_owned()));
+        self.end(&spool, Ended::Result(AttemptResult::Failed(failure)), BTreeMap::new(), Vec::new());
+        uploads.notify_one();
+    }
+
+    /// On disk first, then told.
+    fn end(
+        &self,
+        spool: &AttemptSpool,
+        ended: Ended,
+        readiness: BTreeMap<Name, Readiness>,
+        artifacts: Vec<ArtifactRef>,
+    ) {
         if let Ended::Result(result) = &ended
             && let Err(error) = spool.end(result)
         {
             tracing::warn!(%error, "the result of an attempt is not on disk");
         }
-        self.tell(News::Ended(ended, readiness, log));
+        self.tell(News::Ended(ended, readiness, artifacts));
     }
 
     fn survey(&mut self, host: &mut Host, apps: Vec<Arc<App>>, machine: Value) {

@@ -36,7 +36,7 @@ use super::{
     disk::{AttemptSpool, Blobs, Identity, IdentityDir, Spool, WorkDir},
     host::Host,
     link::{Link, LinkError},
-    runner::Secrets,
+    runner::{Plan, Secrets},
     session::{Beginning, Session},
     tape::Tape,
 };
@@ -82,11 +82,13 @@ struct Running {
     steps_told: usize,
     /// The desktop's thread has it and has not said that it ended.
     working: bool,
+    /// What is carried out; none until its documents are here, and once its thread was given up.
+    plan: Option<Plan>,
     tape: Tape,
 }
 
 /// What fetching for an attempt came to.
-type Assembled = Result<Box<(super::runner::Plan, WorkDir)>, assemble::AssembleError>;
+type Assembled = Result<Box<(Plan, WorkDir)>, assemble::AssembleError>;
 
 /// The way to the desktop, and to the thread that works on it.
 struct Seat {

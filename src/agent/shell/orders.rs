@@ -73,8 +73,14 @@ impl Shell {
         let tape = Tape::start(self.clock.clone());
         tracing::info!(job = %offer.job, attempt = %offer.attempt, workflow = %offer.workflow.name, "an attempt begins");
         let control = Arc::new(Control::new(self.clock.clone()));
-        self.running =
-            Some(Running { control: Arc::clone(&control), spool: None, steps_told: 0, working: false, tape });
+        self.running = Some(Running {
+            control: Arc::clone(&control),
+            spool: None,
+            steps_told: 0,
+            working: false,
+            plan: None,
+            tape,
+        });
         self.share_lease();
         let (link, blobs, data_dir, display) = (self.link.clone(), self.blobs.clone(), self.data_dir(), self.display);
         self.assembling = Some(tokio::spawn(async move {
@@ -94,6 +100,7 @@ impl Shell {
                 running.spool = Some(spool.clone());
                 running.working = true;
                 let (plan, work) = *assembled;
+                running.plan = Some(plan.clone());
                 let assignment = Assignment {
                     plan,
                     desktop: self.desktop.for_lease(),

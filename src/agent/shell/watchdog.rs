@@ -2,12 +2,15 @@
 //!
 //! Its calls to the desktop have limits of their own. This is for everything else that may hang: a disk, a program's pipe, a fault of ours.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use super::{Shell, desk};
+use super::{
+    Running, Shell,
+    desk::{self, Witness, Work},
+};
 use crate::{
     agent::{host::Host, runner::Stop, session::Ended},
-    time::{Mono, duration_ms, format_duration},
+    time::{Mono, Now, duration_ms, format_duration},
     wire::{
         agent::{AttemptFailure, AttemptResult},
         failure::{FailureContext, Standstill},
@@ -81,28 +84,17 @@ impl Shell {
         self.fail_hanging(quiet);
     }
 
-    /// The attempt ends here: its thread will not say so.
+    /// The attempt ends here: its thread will not say so. The one in its place looks at the desktop first; should it hang too, the
+    /// attempt ends without that.
     fn fail_hanging(&mut self, quiet: Duration) {
         let Some(running) = self.running.as_mut().filter(|running| running.working) else { return };
+        let failure = failure_of(running, quiet, self.clock.now());
+        if let (Some(plan), Some(spool)) = (running.plan.take(), running.spool.clone()) {
+            let (control, tape) = (Arc::clone(&running.control), running.tape.clone());
+            let witness = Witness { plan, control, spool, uploads: Arc::clone(&self.uploads), tape, failure };
+            return self.ask_desk(Work::Witness(Box::new(witness)));
+        }
         running.working = false;
-        let (step, since) = running.control.doing().unzip();
-        let at = self.clock.now();
-        let place =
-            step.as_ref().map_or_else(|| "the attempt".to_owned(), |step| format!("{} ({})", step.path, step.action));
-        let hangs = format!("the agent's thread did not come back from {place}");
-        let message = format!("{hangs} for {}; it was given up and a new one takes its place", format_duration(quiet));
-        let log = running.spool.as_ref().and_then(|spool| desk::keep_log(spool, &running.tape.clean_text()));
-        let standstill = Standstill {
-            step_ms: since.map_or(0, |since| duration_ms(at.mono.since(since))),
-            picture_ms: None,
-            window: None,
-            window_answers: None,
-            hangs: Some(hangs),
-        };
-        let context = FailureContext { standstill: Some(standstill), ..FailureContext::at(at.wall) };
-        let artifacts = log.into_iter().collect();
-        let failure =
-            AttemptFailure { category: Category::Agent, message, step, artifacts, context: Some(Box::new(context)) };
         let result = AttemptResult::Failed(failure);
         if let Some(spool) = &running.spool
             && let Err(error) = spool.end(&result)
@@ -114,6 +106,27 @@ impl Shell {
         self.session.ended(Ended::Result(result), readiness);
         self.obey();
     }
+}
+
+/// What is known of it from outside.
+fn failure_of(running: &Running, quiet: Duration, at: Now) -> AttemptFailure {
+    let (step, since) = running.control.doing().unzip();
+    let place =
+        step.as_ref().map_or_else(|| "the attempt".to_owned(), |step| format!("{} ({})", step.path, step.action));
+    let hangs = format!("the agent's thread did not come back from {place}");
+    let quiet = format_duration(Duration::from_secs(quiet.as_secs()));
+    let message = format!("{hangs} for {quiet}; it was given up and a new one takes its place");
+    let log = running.spool.as_ref().and_then(|spool| desk::keep_log(spool, &running.tape.clean_text()));
+    let standstill = Standstill {
+        step_ms: since.map_or(0, |since| duration_ms(at.mono.since(since))),
+        picture_ms: None,
+        window: None,
+        window_answers: None,
+        hangs: Some(hangs),
+    };
+    let context = FailureContext { standstill: Some(standstill), ..FailureContext::at(at.wall) };
+    let artifacts = log.into_iter().collect();
+    AttemptFailure { category: Category::Agent, message, step, artifacts, context: Some(Box::new(context)) }
 }
 
 #[cfg(test)]

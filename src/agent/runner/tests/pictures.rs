@@ -2,12 +2,21 @@
 
 use serde_json::json;
 
-use super::{Play, Stage, desktop::button, failed, failure_of, output_of};
-use crate::desktop::{Color, Frame, Point, Rect};
+use super::{Play, Record, Stage, desktop::button, failed, failure_of, output_of};
+use crate::{
+    agent::runner::Runner,
+    desktop::{Color, Frame, Point, Rect},
+    time::Timestamp,
+    wire::{
+        agent::AttemptFailure,
+        failure::FailureContext,
+        job::{Category, StepRef},
+    },
+};
 
 const BLACK: Color = Color::new(0, 0, 0);
 
-fn only_picture(record: &super::Record) -> Frame {
+fn only_picture(record: &Record) -> Frame {
     let bytes = record.artifacts.iter().find_map(|(_, bytes)| bytes.as_ref()).expect("a picture was made");
     Frame::decode(bytes).unwrap()
 }
@@ -167,11 +176,60 @@ fn who_looks_at_a_working_desktop_sees_it_masked() {
     let mut stage = Stage::new();
     stage.run_takes_polls = 5;
     stage.screen.open("Salary", Rect::new(0, 0, 60, 40));
-    let record = super::Record { wanted: 1, ..super::Record::default() };
+    let record = Record { wanted: 1, ..Record::default() };
     let play = Play::steps("  - { run: { command: [sleep, \"5\"] }, mask: [ { window: Salary } ] }");
     let (ending, record) = play.run_watched(&mut stage, record);
     output_of(ending);
     let frame = Frame::decode(&record.seen[0]).unwrap();
     assert_eq!(frame.pixel(Point::new(30, 20)), Some(BLACK));
     assert!(record.artifacts.is_empty(), "a look is no evidence");
+}
+
+/// What another thread sees in place of one that hangs in this step.
+fn witnessed(play: &Play, stage: &mut Stage, path: &str) -> (AttemptFailure, Record) {
+    let (planned, mut record) = (play.plan(stage), Record::default());
+    let step = StepRef { path: path.to_owned(), id: None, action: "key".to_owned() };
+    let mut failure = AttemptFailure {
+        category: Category::Agent,
+        message: String::new(),
+        step: Some(step),
+        artifacts: Vec::new(),
+        context: Some(Box::new(FailureContext::at(Timestamp::from_ms(0)))),
+    };
+    Runner::new(stage, &mut record, &planned).bear_witness(&mut failure);
+    (failure, record)
+}
+
+#[test]
+fn a_witness_hides_what_any_step_masks_and_where_a_secret_was_typed() {
+    let mut stage = Stage::new();
+    stage.screen.open("Salary", Rect::new(0, 0, 60, 40));
+    stage.screen.open("hunter2", Rect::new(100, 100, 60, 40));
+    let typed = stage.screen.windows.iter().find(|window| window.title == "hunter2").cloned().unwrap();
+    stage.secrets.hide(&typed);
+    let play = Play::steps("  - { key: a }\n  - if: \"true\"\n    then: [ { key: b, mask: [ { window: Salary } ] } ]");
+    let (failure, record) = witnessed(&play, &mut stage, "steps/0");
+    let frame = only_picture(&record);
+    for place in [Point::new(30, 20), Point::new(130, 120)] {
+        assert_eq!(frame.pixel(place), Some(BLACK), "{place}");
+    }
+    assert_ne!(frame.pixel(Point::new(80, 80)), Some(BLACK));
+    let context = failure.context.unwrap();
+    assert_eq!(context.picture.as_deref(), Some("failure.webp"));
+    let mut titles: Vec<&str> = context.windows.iter().map(|window| window.title.as_str()).collect();
+    titles.sort_unstable();
+    assert_eq!(titles, ["***", "Salary"]);
+}
+
+#[test]
+fn a_witness_takes_no_picture_where_the_step_forbids_it_or_an_app_has_something_to_hide() {
+    let never = Play::steps("  - if: \"true\"\n    then: [ { key: a } ]\n    screenshot: never\n  - { key: b }");
+    let (failure, _) = witnessed(&never, &mut Stage::new(), "steps/0/then/0");
+    assert!(failure.artifacts.is_empty());
+    let (failure, _) = witnessed(&never, &mut Stage::new(), "steps/1");
+    assert_eq!(failure.artifacts.len(), 1);
+    let app = "screens: { ready: [ { window: Pad } ] }\nrecover:\n  - steps: [ { key: a, mask: [ { window: Pad } ] } ]";
+    let hiding = Play::steps("  - { key: b }").app(app);
+    let (failure, _) = witnessed(&hiding, &mut Stage::new(), "steps/0");
+    assert!(failure.artifacts.is_empty());
 }
