@@ -11,6 +11,8 @@ mod forbidden;
 mod imports;
 #[path = "tidy/lexer.rs"]
 mod lexer;
+#[path = "tidy/limits.rs"]
+mod limits;
 #[path = "tidy/routes.rs"]
 mod routes;
 #[path = "tidy/settings.rs"]

@@ -75,6 +75,10 @@ pub struct LimitSettings {
     /// Commands waiting for the writer thread.
     pub command_queue: usize,
     pub wait_max: Duration,
+    /// Requests that wait for something at once.
+    pub waiting: usize,
+    /// Streams of events at once.
+    pub streams: usize,
     pub machines: usize,
     pub documents: usize,
     pub tokens: usize,
@@ -222,6 +226,8 @@ impl LimitSettings {
             queue: reader.take("limits.queue", count_between(1, 10_000_000)),
             command_queue: reader.take("limits.command_queue", count_between(16, 65_536)),
             wait_max: reader.take("limits.wait_max", duration_between(SECOND_MS, MINUTE_MS)),
+            waiting: reader.take("limits.waiting", count_between(1, 100_000)),
+            streams: reader.take("limits.streams", count_between(1, 100_000)),
             machines: reader.take("limits.machines", count_between(1, 100_000)),
             documents: reader.take("limits.documents", count_between(1, 1_000_000)),
             tokens: reader.take("limits.tokens", count_between(2, 1_000_000)),

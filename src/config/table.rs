@@ -125,6 +125,8 @@ pub const SETTINGS: &[Setting] = &[
     row(Controller, "limits.queue", Some("100000"), "COUNT", "Most open jobs"),
     row(Controller, "limits.command_queue", Some("4096"), "COUNT", "Commands waiting for the writer before 503"),
     row(Controller, "limits.wait_max", Some("60s"), "TIME", "Longest `?wait=` of a request"),
+    row(Controller, "limits.waiting", Some("10000"), "COUNT", "Most requests held back by `?wait=` at once"),
+    row(Controller, "limits.streams", Some("1000"), "COUNT", "Most event streams at once"),
     row(Controller, "limits.machines", Some("10000"), "COUNT", "Most machines"),
     row(Controller, "limits.documents", Some("10000"), "COUNT", "Most documents of all kinds, versions not counted"),
     row(Controller, "limits.tokens", Some("10000"), "COUNT", "Most API and join tokens"),

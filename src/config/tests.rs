@@ -156,3 +156,90 @@ fn sizes_are_plain_bytes_or_carry_a_unit() {
     assert_eq!(of("[limits]\nbody_bytes = 1_000_000"), 1_000_000);
     assert!(faults(&with_file("[limits]\nbody_bytes = \"2 megs\""))[0].contains("in KiB, MiB, GiB or plain bytes"));
 }
+
+/// What is just too little, the least, the most, and what is just too much.
+const RANGES: &[(&str, [&str; 4])] = &[
+    ("leases.ttl", ["4999ms", "5s", "10m", "600001ms"]),
+    ("leases.margin", ["499ms", "500ms", "1m", "60001ms"]),
+    ("leases.offer_timeout", ["999ms", "1s", "1m", "60001ms"]),
+    ("leases.offline_after", ["4999ms", "5s", "1h", "3600001ms"]),
+    ("leases.stop_grace", ["999ms", "1s", "1h", "3600001ms"]),
+    ("leases.decline_cool_down", ["999ms", "1s", "1h", "3600001ms"]),
+    ("leases.prepare_limit", ["59999ms", "1m", "1d", "86400001ms"]),
+    ("leases.timeout_grace", ["999ms", "1s", "1h", "3600001ms"]),
+    ("leases.stuck_grace", ["9999ms", "10s", "1d", "86400001ms"]),
+    ("limits.body_bytes", ["65535", "64KiB", "64MiB", "67108865"]),
+    ("limits.batch_bytes", ["65535", "64KiB", "1GiB", "1073741825"]),
+    ("limits.blob_bytes", ["1048575", "1MiB", "4GiB", "4294967297"]),
+    ("limits.batch_items", ["0", "1", "10000", "10001"]),
+    ("limits.queue", ["0", "1", "10000000", "10000001"]),
+    ("limits.command_queue", ["15", "16", "65536", "65537"]),
+    ("limits.wait_max", ["999ms", "1s", "60s", "60001ms"]),
+    ("limits.waiting", ["0", "1", "100000", "100001"]),
+    ("limits.streams", ["0", "1", "100000", "100001"]),
+    ("limits.machines", ["0", "1", "100000", "100001"]),
+    ("limits.documents", ["0", "1", "1000000", "1000001"]),
+    ("limits.tokens", ["1", "2", "1000000", "1000001"]),
+    ("limits.artifacts_per_attempt", ["0", "1", "100000", "100001"]),
+    ("limits.vars_bytes", ["1023", "1KiB", "2MiB", "2097153"]),
+    ("limits.loop_items", ["0", "1", "10000", "10001"]),
+    ("limits.result_bytes", ["1023", "1KiB", "1MiB", "1048577"]),
+    ("limits.results_bytes", ["65535", "64KiB", "16MiB", "16777217"]),
+    ("jobs.ageing_placements", ["0", "1", "100000", "100001"]),
+    ("jobs.max_declines", ["0", "1", "1000", "1001"]),
+    ("jobs.unique_for", ["-1s", "0s", "3650d", "315360001s"]),
+    ("retention.idempotency", ["59999ms", "1m", "30d", "2592001s"]),
+    ("retention.events", ["999", "1000", "100000000", "100000001"]),
+    ("retention.events_age", ["3599s", "1h", "3650d", "315360001s"]),
+    ("retention.jobs_age", ["3599s", "1h", "3650d", "315360001s"]),
+    ("retention.jobs", ["999", "1000", "100000000", "100000001"]),
+    ("retention.artifacts_age", ["3599s", "1h", "3650d", "315360001s"]),
+    ("retention.artifacts_bytes", ["1048575", "1MiB", "1024TiB", "1125899906842625"]),
+    ("retention.blob_grace", ["3599s", "1h", "30d", "2592001s"]),
+    ("retention.interval", ["999ms", "1s", "1d", "86400001ms"]),
+    ("disk.low_bytes", ["65535", "64KiB", "64TiB", "70368744177665"]),
+    ("disk.floor_bytes", ["65535", "64KiB", "64TiB", "70368744177665"]),
+    ("disk.ballast_bytes", ["-1", "0", "64GiB", "68719476737"]),
+    ("notifications.concurrency", ["0", "1", "1000", "1001"]),
+    ("notifications.timeout", ["999ms", "1s", "5m", "300001ms"]),
+    ("notifications.first_retry", ["99ms", "100ms", "1h", "3600001ms"]),
+    ("notifications.longest_retry", ["999ms", "1s", "1d", "86400001ms"]),
+    ("notifications.give_up", ["999ms", "1s", "30d", "2592001s"]),
+    ("notifications.pending", ["99", "100", "1000000", "1000001"]),
+    ("notifications.body_bytes", ["16383", "16KiB", "4MiB", "4194305"]),
+    ("agent.spool_bytes", ["16777215", "16MiB", "1TiB", "1099511627777"]),
+    ("agent.hang_limit", ["29999ms", "30s", "1h", "3600001ms"]),
+    ("agent.probe_interval", ["499ms", "500ms", "10m", "600001ms"]),
+];
+
+/// The faults of the value itself: that it does not go with another setting is not meant.
+fn unfit(key: &str, value: &str) -> Vec<String> {
+    let mut layers = layers();
+    layers.flags.insert(key.to_owned(), vec![value.to_owned()]);
+    let Err(ConfigError::Faults(faults)) = Settings::load(&layers) else { return Vec::new() };
+    faults.iter().map(ToString::to_string).filter(|fault| fault.contains("does not fit")).collect()
+}
+
+#[test]
+fn every_range_holds_at_both_its_ends() {
+    for (key, [too_little, least, most, too_much]) in RANGES {
+        for within in [least, most] {
+            assert_eq!(unfit(key, within), [""; 0], "{key} = {within}");
+        }
+        for beyond in [too_little, too_much] {
+            let told = unfit(key, beyond);
+            assert!(
+                told.len() == 1 && told[0].contains(&format!("{key}: \"{beyond}\" does not fit")),
+                "{key}: {told:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_setting_with_a_range_has_its_ends_tried() {
+    let has_range = |key: &str| unfit(key, "?").iter().any(|fault| fault.contains(" from ") && fault.contains(" to "));
+    let bounded = SETTINGS.iter().map(|setting| setting.key).filter(|key| has_range(key));
+    let tried: Vec<&str> = RANGES.iter().map(|(key, _)| *key).collect();
+    assert_eq!(bounded.filter(|key| !tried.contains(key)).collect::<Vec<_>>(), [""; 0]);
+}

@@ -20,6 +20,9 @@ use crate::{
     time::Now,
 };
 
+/// Polls of one machine that may be held back at once. An agent has one; more are what broken connections left behind.
+const MAX_POLLS: usize = 16;
+
 /// How long a poll is held back that is to be told again what the machine was told already.
 const STOP_REPEATED: Duration = Duration::from_secs(1);
 
@@ -64,7 +67,13 @@ impl Handle {
         let held = poll.held;
         // Registered before the command, so that nothing between its answer and parking is missed.
         let known = self.machine_by_certificate(&poll.certificate);
-        let waiter = known.map(|machine| self.shared.waiters.register(Key::Machine(machine.id)));
+        let waiter = match known {
+            Some(machine) => {
+                let waiter = self.shared.waiters.register_up_to(MAX_POLLS, Key::Machine(machine.id));
+                Some(waiter.ok_or(ExecuteError::Overloaded)?)
+            }
+            None => None,
+        };
         let mut closing = self.watch_closing();
         let mut reloads = self.shared.reloads.subscribe();
         let mut seen = self.execute_and(Command::Poll(poll), |reply, fleet, _| see_reply(reply, fleet)).await??;

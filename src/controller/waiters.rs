@@ -41,6 +41,18 @@ type ByKey = BTreeMap<Key, Vec<Arc<Notify>>>;
 pub(super) struct Waiters(Mutex<ByKey>);
 
 impl Waiters {
+    /// None where so many wait for it already.
+    pub(super) fn register_up_to(self: &Arc<Self>, most: usize, key: Key) -> Option<Waiter> {
+        let mut waiting = self.lock();
+        let notifies = waiting.entry(key).or_default();
+        if notifies.len() >= most {
+            return None;
+        }
+        let notify = Arc::<Notify>::default();
+        notifies.push(Arc::clone(&notify));
+        Some(Waiter { key, notify, waiters: Arc::clone(self) })
+    }
+
     pub(super) fn register(self: &Arc<Self>, key: Key) -> Waiter {
         let notify = Arc::<Notify>::default();
         self.lock().entry(key).or_default().push(Arc::clone(&notify));

@@ -53,7 +53,7 @@ pub(super) async fn guard(
             request.extensions_mut().insert(CallerMachine(machine));
         }
     }
-    check_query(&row, &request)?;
+    let _place = if check_query(&row, &request)? { Some(app.place_to_wait()?) } else { None };
     Ok(next.run(request).await)
 }
 
@@ -66,7 +66,7 @@ fn role_of(app: &App, headers: &HeaderMap, needed: Role) -> ApiResult<Token> {
     Ok(token)
 }
 
-fn allow(token: &Token, needed: Role) -> ApiResult<()> {
+pub(crate) fn allow(token: &Token, needed: Role) -> ApiResult<()> {
     if token.role >= needed {
         return Ok(());
     }
@@ -105,8 +105,11 @@ fn machine_of(app: &App, peer: Option<&Peer>, access: Access) -> ApiResult<Machi
     Ok(machine)
 }
 
-/// A misspelt filter would answer with everything: better to say so.
-fn check_query(row: &Route, request: &Request) -> ApiResult<()> {
+/// Parameters by which an answer is held back.
+const WAITING: [&str; 2] = ["wait", "fresh"];
+
+/// A misspelt filter would answer with everything: better to say so. Answers whether the request asks to be held back.
+fn check_query(row: &Route, request: &Request) -> ApiResult<bool> {
     let mut query = Query::of(request.uri())?;
     let unknown: Vec<String> = query.names().filter(|name| !row.knows_parameter(name)).map(str::to_owned).collect();
     let known: Vec<&str> = row.query.iter().map(|parameter| parameter.name).collect();
@@ -117,7 +120,9 @@ fn check_query(row: &Route, request: &Request) -> ApiResult<()> {
         };
         query.refuse(&name, detail);
     }
-    query.finish()
+    let waits = query.names().any(|name| WAITING.contains(&name));
+    query.finish()?;
+    Ok(waits)
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for CallerToken {

@@ -8,7 +8,14 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    bulk_answers::BulkAnswers, documents::Library, notify::Guard, observe::Counters, sessions::Sessions, tls::Tls,
+    bounds::{Place, Places},
+    bulk_answers::BulkAnswers,
+    documents::Library,
+    notify::Guard,
+    observe::Counters,
+    problem::ApiResult,
+    sessions::Sessions,
+    tls::Tls,
 };
 use crate::{
     config::{ControllerSettings, LimitSettings, NotificationSettings},
@@ -30,6 +37,8 @@ struct Inner {
     library: Library,
     sessions: Sessions,
     bulk_answers: BulkAnswers,
+    streams: Places,
+    waiting: Places,
     description: OnceLock<Bytes>,
 }
 
@@ -39,6 +48,8 @@ impl App {
             handle,
             tls,
             limits: settings.limits,
+            streams: Places::new(settings.limits.streams, "limits.streams"),
+            waiting: Places::new(settings.limits.waiting, "limits.waiting"),
             notifications: settings.notifications.clone(),
             metrics_open: settings.metrics_open,
             data_dir: settings.data_dir.clone(),
@@ -68,6 +79,16 @@ impl App {
 
     pub(crate) fn notifications(&self) -> &NotificationSettings {
         &self.0.notifications
+    }
+
+    /// For a stream of events.
+    pub(super) fn place_to_stream(&self) -> ApiResult<Place> {
+        self.0.streams.take()
+    }
+
+    /// For a request that is held until there is something to say.
+    pub(super) fn place_to_wait(&self) -> ApiResult<Place> {
+        self.0.waiting.take()
     }
 
     /// Where notifications may go.

@@ -5,6 +5,7 @@
 
 mod access;
 mod app;
+mod bounds;
 mod bulk_answers;
 mod convert;
 mod documents;

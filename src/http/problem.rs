@@ -60,6 +60,8 @@ codes! {
     WrongState = "wrong_state", CONFLICT, "Its state does not allow this";
     PreconditionFailed = "precondition_failed", PRECONDITION_FAILED, "It has been changed meanwhile";
     TooLarge = "too_large", PAYLOAD_TOO_LARGE, "Too large";
+    AddressTooLong = "address_too_long", URI_TOO_LONG, "The address is too long";
+    HeadersTooLarge = "headers_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, "Too many or too large headers";
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Not in a form that is read here";
     RangeNotSatisfiable = "range_not_satisfiable", RANGE_NOT_SATISFIABLE, "The range lies outside";
     Invalid = "invalid", UNPROCESSABLE_ENTITY, "What was sent is not valid";

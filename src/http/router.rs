@@ -12,6 +12,7 @@ use axum::{
 use super::{
     access::guard,
     app::App,
+    bounds,
     observe::{observe, problems_only},
     problem::{ApiError, Code},
     route::Route,
@@ -36,6 +37,7 @@ pub fn build(app: App, table: Vec<Route>) -> Router {
         // Bodies are bounded by `request`, each by its own limit.
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn(problems_only))
+        .layer(from_fn(bounds::head))
         .layer(from_fn_with_state(app.clone(), observe))
         .with_state(app)
 }

@@ -28,6 +28,8 @@ pub struct JobBulkRequest {
 pub enum JobAction {
     Cancel,
     Retry,
+    /// Those that a restored backup has blocked.
+    Release,
 }
 
 /// `POST /v1/machines/bulk`.
@@ -84,7 +86,7 @@ pub struct JobBulk {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JobBulkItem {
     pub job: JobId,
-    /// `cancelled`, `cancel_requested`, `retried`, `refused`; of a dry run `matched`.
+    /// `cancelled`, `cancel_requested`, `retried`, `released`, `refused`; of a dry run `matched`.
     pub result: String,
     /// The new job of a retry.
     pub retry: Option<JobId>,

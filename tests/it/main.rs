@@ -13,6 +13,7 @@ mod events;
 mod explain;
 mod identity;
 mod jobs;
+mod limits;
 mod machines;
 mod notifications;
 mod openapi;

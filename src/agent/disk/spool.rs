@@ -380,6 +380,23 @@ mod tests {
     }
 
     #[test]
+    fn at_its_limit_a_spool_keeps_everything_and_a_byte_beyond_costs_the_oldest_picture() {
+        for (beyond, kept) in [(0, 2), (1, 1)] {
+            let dir = tempfile::tempdir().unwrap();
+            let attempt = Spool::open(dir.path(), u64::MAX).unwrap().begin(label(1)).unwrap();
+            attempt.step(&step(1)).unwrap();
+            attempt.picture(&Digest::of(b"first"), &[1; 3_000]).unwrap();
+            let limit_bytes = size_of(&attempt.spool.dir) + 3_000 - beyond;
+            let spool = Spool::open(dir.path(), limit_bytes).unwrap();
+            let attempt = AttemptSpool { spool: spool.clone(), dir: attempt.dir };
+            attempt.picture(&Digest::of(b"second"), &[2; 3_000]).unwrap();
+            assert_eq!(spool.pending().len(), kept);
+            assert!(spool.pending().iter().any(|pending| pending.digest == Digest::of(b"second")));
+            assert_eq!(read_steps(&attempt.dir.join("steps.jsonl")).len(), 1, "words always stay");
+        }
+    }
+
+    #[test]
     fn a_line_cut_off_by_a_crash_is_left_out() {
         let dir = tempfile::tempdir().unwrap();
         let spool = Spool::open(dir.path(), 1 << 20).unwrap();

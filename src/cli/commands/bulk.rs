@@ -67,6 +67,8 @@ struct HowArgs {
 enum JobWhat {
     Cancel,
     Retry,
+    /// Those that a restored backup has blocked
+    Release,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -88,6 +90,7 @@ pub(crate) async fn jobs(api: &Api, args: JobBulkArgs) -> anyhow::Result<Exit> {
     let action = match args.action {
         JobWhat::Cancel => JobAction::Cancel,
         JobWhat::Retry => JobAction::Retry,
+        JobWhat::Release => JobAction::Release,
     };
     let HowArgs { all, dry_run, output } = args.how;
     let request = JobBulkRequest { action, filter: filter(args.filter.into_pairs()?), all, dry_run };

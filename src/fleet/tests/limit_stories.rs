@@ -3,7 +3,9 @@
 use super::world::*;
 use crate::{
     fleet::{
-        Command, CreateJoinToken, CreateToken, DocumentSpec, JobRequest, PoolSpec, PutDocument, Refusal, Reply, Role,
+        Command, CreateJoinToken, CreateToken, DocumentSpec, FailedStep, IntentReport, JobRequest, LoopItem,
+        LoopItemState, LoopReport, ModeName, PoolSpec, Progress, PutDocument, Refusal, Reply, ReportBody, ReportReply,
+        Role, SetMode, SettledReport, StepRecord,
     },
     ids::{Digest, Json},
 };
@@ -110,6 +112,73 @@ fn labels_requirements_and_files() {
     refused(&mut world, "invalid", |world| world.execute(job(JobRequest { labels: many(65), ..request("enter") })));
     refused(&mut world, "invalid", |world| world.execute(job(JobRequest { require: many(65), ..request("enter") })));
     refused(&mut world, "invalid", |world| world.execute(job(JobRequest { files: files(65), ..request("enter") })));
+}
+
+#[test]
+fn names_of_files() {
+    let mut world = World::empty();
+    let named =
+        |chars: usize| JobRequest { files: [("n".repeat(chars), Digest::of(b"pdf"))].into(), ..request("enter") };
+    world.execute(job(named(200))).unwrap();
+    refused(&mut world, "invalid", |world| world.execute(job(named(201))));
+}
+
+#[test]
+fn reasons() {
+    let (mut world, agents) = World::with_machines(1);
+    let mode = |reason: String| {
+        let (machine, reason) = (agents[0].name.clone(), Some(reason));
+        Command::SetMode(SetMode { machine, mode: ModeName::Draining, reason, now: false, by: person() })
+    };
+    world.execute(mode("r".repeat(256))).unwrap();
+    refused(&mut world, "invalid", |world| world.execute(mode("r".repeat(257))));
+}
+
+/// Refused with `invalid`, and nothing but a sign of life has come of it.
+#[track_caller]
+fn untold(world: &mut World, answer: impl FnOnce(&mut World) -> Result<ReportReply, Refusal>) {
+    let mark = world.events.len();
+    assert_eq!(answer(world).unwrap_err().code(), "invalid");
+    assert_eq!(world.kinds_since(mark), [] as [&str; 0]);
+}
+
+#[test]
+fn steps_of_a_report_and_keyed_loops_of_a_job() {
+    let (mut world, agents) = World::with_machines(1);
+    world.submit(request("enter"));
+    let offer = world.start(&agents[0]);
+    let steps = |count: u32| {
+        let steps = (1..=count).map(|number| StepRecord { number, content: Json::new("{}") }).collect();
+        ReportBody::Steps(Progress { steps, ..Progress::default() })
+    };
+    world.report(&agents[0], &offer, 3, steps(1_000)).unwrap();
+    untold(&mut world, |world| world.report(&agents[0], &offer, 4, steps(1_001)));
+    let of_loop = |number: u64| {
+        let item = LoopItem { key: "a".to_owned(), state: LoopItemState::Failed, result: None };
+        ReportBody::Loop(LoopReport { path: format!("steps/{number}"), total: Some(1), items: vec![item] })
+    };
+    for number in 0..64 {
+        world.report(&agents[0], &offer, 4 + number, of_loop(number)).unwrap();
+    }
+    untold(&mut world, |world| world.report(&agents[0], &offer, 68, of_loop(64)));
+    world.report(&agents[0], &offer, 68, of_loop(63)).expect("one that is there is none more");
+}
+
+#[test]
+fn commits_of_a_job() {
+    let (mut world, agents) = World::with_machines(1);
+    world.submit(request("enter"));
+    let offer = world.start(&agents[0]);
+    let at = |number: u64| FailedStep { path: format!("steps/{number}"), id: None, action: "click".to_owned() };
+    let vars = || Json::new("{}");
+    let intent =
+        |number| ReportBody::Intent(IntentReport { step: at(number), key: None, vars: vars(), can_settle: false });
+    let done = |number| ReportBody::Settled(SettledReport { step: at(number), key: None, done: true, vars: vars() });
+    for number in 0..1_000 {
+        world.report(&agents[0], &offer, 3 + 2 * number, intent(number)).unwrap();
+        world.report(&agents[0], &offer, 4 + 2 * number, done(number)).unwrap();
+    }
+    untold(&mut world, |world| world.report(&agents[0], &offer, 2_003, intent(1_000)));
 }
 
 #[test]

@@ -17,9 +17,9 @@ use serde::Serialize;
 use super::{jobs, machines, ok, submit};
 use crate::{
     controller::{ExecuteError, Order, PageRequest},
-    fleet::{CancelJob, Command, Idempotency, JobDid, ModeName, Principal, Reply, RetryJob, SetMode},
+    fleet::{CancelJob, Command, Idempotency, JobDid, ModeName, Principal, ReleaseJob, Reply, RetryJob, Role, SetMode},
     http::{
-        access::CallerToken,
+        access::{self, CallerToken},
         app::App,
         bulk_answers::Begun,
         problem::{ApiError, ApiResult, fault},
@@ -49,6 +49,10 @@ pub(crate) async fn of_jobs(
     headers: HeaderMap,
     JsonBody(request): JsonBody<JobBulkRequest>,
 ) -> ApiResult<Response> {
+    if request.action == JobAction::Release {
+        // As the route for one job asks.
+        access::allow(&caller.0, Role::Operator)?;
+    }
     let mut query = filter_query(&request.filter, request.all, JOB_FILTERS)?;
     let filter = jobs::filter(&mut query);
     finish(query)?;
@@ -189,12 +193,14 @@ async fn one_job(
             };
             Command::RetryJob(RetryJob { job, force: None, idempotency: idempotency.map(own), by: by.clone() })
         }
+        JobAction::Release => Command::ReleaseJob(ReleaseJob { job, by: by.clone() }),
     };
     match execute(app, command).await {
         Ok(Reply::Job(reply)) => match (action, reply.did) {
             (JobAction::Retry, _) => JobBulkItem { retry: Some(reply.job.id), ..item(job, "retried") },
             (JobAction::Cancel, JobDid::CancelRequested) => item(job, "cancel_requested"),
             (JobAction::Cancel, _) => item(job, "cancelled"),
+            (JobAction::Release, _) => item(job, "released"),
         },
         Ok(_) => item(job, "done"),
         Err(error) => JobBulkItem {
@@ -267,4 +273,16 @@ where
 fn to_json(answer: &impl Serialize) -> serde_json::Value {
     // Plain data: it always has a JSON form.
     serde_json::to_value(answer).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_thousand_are_done_at_once_and_one_more_is_refused_whole() {
+        limit(10_000).unwrap();
+        let refused = limit(10_001).unwrap_err();
+        assert_eq!((refused.code.as_str(), refused.faults[0].pointer.as_str()), ("invalid", "/filter"));
+    }
 }

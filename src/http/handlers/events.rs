@@ -19,6 +19,7 @@ use crate::{
     http::{
         access::CallerToken,
         app::App,
+        bounds::Place,
         convert,
         problem::{ApiError, ApiResult},
         request::Query,
@@ -91,6 +92,7 @@ fn stream_from(
             ApiError::fault("", format!("the header Last-Event-ID is `{text}`, which is no number of an event"))
         })?),
     };
+    let place = app.place_to_stream()?;
     let newest = app.handle().watch_events();
     let start = seen.or(after).unwrap_or(*newest.borrow());
     let tail = Tail {
@@ -101,6 +103,7 @@ fn stream_from(
         newest,
         after: start,
         greeted: false,
+        _place: place,
     };
     let pieces = stream::unfold(tail, |mut tail| async move { Some((Ok::<_, Infallible>(tail.next().await?), tail)) });
     let mut response = Body::from_stream(pieces).into_response();
@@ -120,6 +123,7 @@ struct Tail {
     closing: watch::Receiver<bool>,
     after: u64,
     greeted: bool,
+    _place: Place,
 }
 
 impl Tail {

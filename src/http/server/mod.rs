@@ -27,8 +27,9 @@ use patient::Patient;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// To send a request's headers, and to stay idle between two requests.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
-const MAX_HEADERS: usize = 64;
-const MAX_HEADER_BYTES: usize = 32 * 1_024;
+/// More than a router will take, so that it is there to refuse with a reason. Beyond it there is a bare `431`, or `414`.
+const MAX_HEADERS: usize = 128;
+const MAX_HEADER_BYTES: usize = 128 * 1_024;
 const MAX_STREAMS: u32 = 128;
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
@@ -134,7 +135,7 @@ fn builder() -> auto::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_headers(MAX_HEADERS)
-        .max_buf_size(4 * MAX_HEADER_BYTES);
+        .max_buf_size(MAX_HEADER_BYTES);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -75,6 +75,13 @@ impl Agent {
         }
     }
 
+    /// A new start of its process, which remembers nothing.
+    pub(crate) fn start_again(&mut self) {
+        self.incarnation = Incarnation::new(1, fresh());
+        self.polls = 0;
+        self.apps_digest = None;
+    }
+
     /// Speaks to the same controller at another port, or with another certificate.
     pub(crate) fn reconnect(&mut self, site: &Site) {
         self.client = machine_client(site, &self.certificate, &self.key);
@@ -86,6 +93,17 @@ impl Agent {
 
     /// `held`: the offer whose lease it believes to have.
     pub(crate) async fn try_poll(&mut self, wait_ms: u64, held: Option<&Value>) -> Answer {
+        let answer = self.poll_call(wait_ms, held).send().await;
+        if answer.status.is_success()
+            && let Some(digest) = answer.json()["apps"]["digest"].as_str()
+        {
+            self.apps_digest = Some(digest.to_owned());
+        }
+        answer
+    }
+
+    /// The next poll, to be sent.
+    pub(crate) fn poll_call(&mut self, wait_ms: u64, held: Option<&Value>) -> super::client::Call {
         self.polls += 1;
         let first = self.polls == 1;
         let body = json!({
@@ -94,13 +112,7 @@ impl Agent {
             "held": held.map(|offer| json!({ "attempt": offer["attempt"], "epoch": offer["epoch"] })),
             "apps_digest": self.apps_digest
         });
-        let answer = self.client.post("/agent/v1/poll").json(&body).send().await;
-        if answer.status.is_success()
-            && let Some(digest) = answer.json()["apps"]["digest"].as_str()
-        {
-            self.apps_digest = Some(digest.to_owned());
-        }
-        answer
+        self.client.post("/agent/v1/poll").json(&body)
     }
 
     /// Polls until a job is offered.
@@ -119,6 +131,11 @@ impl Agent {
         *number += 1;
         let number = *number;
         self.report_numbered(offer, number, body)
+    }
+
+    /// Number of the last report of this attempt.
+    pub(crate) fn last_report(&self, offer: &Value) -> u64 {
+        self.reports.get(&offer["attempt"].to_string()).copied().unwrap_or_default()
     }
 
     pub(crate) fn report_numbered(&self, offer: &Value, number: u64, body: &Value) -> super::client::Call {
