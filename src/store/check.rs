@@ -12,12 +12,14 @@ use super::{
     error::StoreError,
     events::{self, LoggedEvent},
     history::Frame,
-    job_index, record, sweep, tables,
+    job_index,
+    outbox::Message,
+    record, sweep, tables,
 };
 use crate::{
     fleet::{
-        ArtifactRow, Batch, DocumentHead, DocumentVersion, IdempotencyRow, Job, JoinToken, LoopItemRow, Machine, Meta,
-        StepRow, Token, UniqueKeyRow,
+        ArtifactRow, Batch, DeliveryRow, DocumentHead, DocumentVersion, IdempotencyRow, Job, JoinToken, LoopItemRow,
+        Machine, Meta, StepRow, TargetRow, Token, UniqueKeyRow,
     },
     ids::{BatchId, Digest, JobId},
     time::Timestamp,
@@ -70,6 +72,7 @@ impl Reader {
         look.documents()?;
         look.evidence(&jobs)?;
         look.events()?;
+        look.outbox()?;
         look.blobs(blobs, depth, now)?;
         Ok(checked)
     }
@@ -115,7 +118,50 @@ impl Look<'_> {
             self.decode::<IdempotencyRow>("an idempotency key", row?.1.value());
         }
         for row in transaction.open_table(tables::JOB_KEYS)?.iter()? {
-            self.decode::<UniqueKeyRow>("a job's key", row?.1.value());
+            let (key, row) = row?;
+            let Some(row) = self.decode::<UniqueKeyRow>("a job's key", row.value()) else { continue };
+            if key.value() != (row.workflow.as_str(), row.key.as_str()) {
+                self.checked.fault(format!("the key of {} stands under the name of another", row.job));
+            }
+        }
+        Ok(())
+    }
+
+    /// Every message is readable and in the order, and what waits or became of one is that of a message that is there.
+    fn outbox(&mut self) -> Result<(), StoreError> {
+        let transaction = self.transaction;
+        let messages = transaction.open_table(tables::MESSAGES)?;
+        let order = transaction.open_table(tables::MESSAGE_ORDER)?;
+        for row in messages.iter()? {
+            let (key, row) = row?;
+            let (subscriber, seq) = key.value();
+            self.decode::<Message>("a message", row.value());
+            if order.get((seq, subscriber))?.is_none() {
+                self.checked.fault(format!("message {seq} for {subscriber} is not in the order of messages"));
+            }
+        }
+        let (ordered, stored) = (order.len()?, messages.len()?);
+        if ordered != stored {
+            self.checked.fault(format!("the order of messages has {ordered} entries instead of {stored}"));
+        }
+        let mut of_nobody = |(subscriber, seq): (&str, u64)| -> Result<(), StoreError> {
+            if messages.get((subscriber, seq))?.is_none() {
+                self.checked.fault(format!("message {seq} for {subscriber} is not there"));
+            }
+            Ok(())
+        };
+        for row in transaction.open_table(tables::PENDING_MESSAGES)?.iter()? {
+            of_nobody(row?.0.value())?;
+        }
+        let deliveries = transaction.open_table(tables::DELIVERIES)?;
+        for row in deliveries.iter()? {
+            of_nobody(row?.0.value())?;
+        }
+        for row in deliveries.iter()? {
+            self.decode::<DeliveryRow>("a delivery", row?.1.value());
+        }
+        for row in transaction.open_table(tables::TARGETS)?.iter()? {
+            self.decode::<TargetRow>("a channel's target", row?.1.value());
         }
         Ok(())
     }
@@ -195,7 +241,11 @@ impl Look<'_> {
         }
         for row in self.transaction.open_table(tables::LOOP_ITEMS)?.iter()? {
             let (key, row) = row?;
-            self.decode::<LoopItemRow>("an item of a loop", row.value());
+            if let Some(row) = self.decode::<LoopItemRow>("an item of a loop", row.value())
+                && key.value() != (row.job.raw(), row.round.path.as_str(), row.round.key.as_str())
+            {
+                self.checked.fault(format!("an item of a loop of {} stands under the name of another", row.job));
+            }
             of_nobody.extend(Some(key.value().0).filter(|job| !jobs.contains(job)));
         }
         for job in of_nobody {

@@ -1,6 +1,7 @@
 //! The store as a whole: what was committed is there after reopening, lists find what they should, the log has no gaps.
 
 mod retention;
+mod rounds;
 
 use std::collections::{BTreeMap, BTreeSet};
 

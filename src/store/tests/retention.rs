@@ -12,7 +12,7 @@ fn ended(number: u64, at: u64, state: JobState) -> Job {
     Job { state, finished_at: Some(Timestamp::from_ms(at)), ..job(number, "a") }
 }
 
-fn failure() -> Failure {
+pub(super) fn failure() -> Failure {
     Failure {
         category: crate::fleet::Category::Timeout,
         message: "m".to_owned(),
