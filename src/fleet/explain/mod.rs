@@ -222,6 +222,8 @@ impl Fleet {
                     "it is offered to a machine, which has not accepted yet,"
                 } else if run.phase == Phase::Accepted {
                     "a machine has accepted it and makes its apps ready,"
+                } else if run.phase == Phase::Committing {
+                    "it does what must not happen twice, and finds out what came of it,"
                 } else {
                     "it runs"
                 };
