@@ -151,12 +151,16 @@ mod tests {
     use super::*;
     use crate::time::{ManualClock, Timestamp};
 
+    /// What is logged goes on every tape that runs: one test at a time.
+    static ALONE: Mutex<()> = Mutex::new(());
+
     fn tape() -> Tape {
         Tape::start(Clock::Manual(ManualClock::starting_at(Timestamp::from_ms(0))))
     }
 
     #[test]
     fn what_is_logged_while_the_tape_runs_is_on_it_but_not_among_the_clean() {
+        let _alone = locked(&ALONE);
         let tape = tape();
         tape.line("steps/0 click begun");
         tracing::subscriber::with_default(tracing_subscriber::registry().with(TapeLayer), || {
@@ -170,6 +174,7 @@ mod tests {
 
     #[test]
     fn the_oldest_lines_go_first_and_that_is_told() {
+        let _alone = locked(&ALONE);
         let tape = tape();
         for number in 0..3 {
             tape.line(&format!("{number} {}", "x".repeat(MAX_BYTES / 2 - 100)));
