@@ -86,6 +86,7 @@ impl Fleet {
             number: job.attempt(lease.attempt()).map_or(0, |attempt| attempt.number),
             spec: job.spec.clone(),
             ttl_ms: duration_ms(self.settings.ttl),
+            intended: self.intended.get(&job.id).copied(),
             journal: (!job.journal.is_empty()).then(|| job.journal.clone()),
         }
     }

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::{
-    attempt::{Artifact, Effect, Failure, Outcome, StepRecord},
+    attempt::{Artifact, Effect, FailedStep, Failure, Outcome, StepRecord},
     batch::Batch,
     document::{DocumentHead, DocumentKind, DocumentVersion, Labels, Pause},
     job::{BlockedReason, CancelRequest, Job},
-    journal::{Decided, Intent, LoopCounts, LoopItemRow},
+    journal::{Decided, Intent, LoopCounts, LoopItemRow, LoopKey},
     lease::{Answer, RevokeWhy},
     machine::{Certificate, Machine, Mode, Readiness, Session},
     message::{Failed, Parked, Replayed, Settled},
@@ -128,6 +128,7 @@ facts! {
     /// Something came after the lease was over. Kept to be looked at; nothing changes by it.
     "attempt.late_report" AttemptLateReport {
         job: JobId, machine: MachineId, attempt: AttemptId, attempt_number: u32, claimed: Option<Outcome>,
+        commit: Option<Box<LateCommit>>,
         #[serde(skip)] steps: Vec<StepRecord>, artifacts: Vec<Artifact>,
     }
     "machine.joined" MachineJoined { machine: Box<Machine>, join_token: JoinTokenId, rejoined: bool, }
@@ -188,6 +189,15 @@ pub enum QueuedWhy {
 pub struct Declining {
     pub number: u64,
     pub incarnation: Incarnation,
+}
+
+/// What a report that came too late said of a commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LateCommit {
+    pub step: FailedStep,
+    pub key: Option<LoopKey>,
+    /// None where it was about to begin.
+    pub done: Option<bool>,
 }
 
 /// A new job. As JSON it has no input and no secrets.

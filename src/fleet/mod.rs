@@ -66,7 +66,7 @@ pub use document::{
     AppSpec, DEFAULT_POOL, DocumentHead, DocumentKind, DocumentSpec, DocumentVersion, Labels, Pause, PoolSpec,
     RetryPolicy, WorkflowSpec,
 };
-pub use event::{Declining, Event, Fact, QueuedWhy, Stored, Subjects, Submitted, Wake, Wakes};
+pub use event::{Declining, Event, Fact, LateCommit, QueuedWhy, Stored, Subjects, Submitted, Wake, Wakes};
 pub use explain::{Condition, ConditionName, Expected, Explanation, MachineNote};
 pub use job::{
     AppPin, BlockedReason, CancelRequest, CancelWhy, IdempotencyKey, Job, JobSpec, JobState, PausedThing, Phase, Place,

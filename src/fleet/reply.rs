@@ -11,7 +11,10 @@ use super::{
     machine::Machine,
     token::{JoinToken, Token},
 };
-use crate::ids::{AttemptId, Epoch, JobId, MachineId};
+use crate::{
+    ids::{AttemptId, Epoch, JobId, MachineId},
+    time::Mono,
+};
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
@@ -125,6 +128,8 @@ pub struct Offer {
     pub spec: Arc<JobSpec>,
     /// Of the lease, once accepted.
     pub ttl_ms: u64,
+    /// Since when the open intent is known to this run of the controller.
+    pub intended: Option<Mono>,
     /// What earlier attempts have left.
     pub journal: Option<Box<Journal>>,
 }

@@ -62,6 +62,8 @@ pub struct Fleet {
     pub(super) pace: Pace,
     pub(super) mono_timers: Timers<Mono, MonoTimer>,
     pub(super) wall_timers: Timers<Timestamp, WallTimer>,
+    /// When the open intents of jobs were recorded, or found at the start: how old they are at least.
+    pub(super) intended: BTreeMap<JobId, Mono>,
     /// Machines that turned a job down lately.
     pub(super) cooling: BTreeMap<JobId, BTreeSet<MachineId>>,
     pub(super) fit: Unchecked,
@@ -121,6 +123,7 @@ impl Fleet {
             pace: Pace::default(),
             mono_timers: Timers::default(),
             wall_timers: Timers::default(),
+            intended: BTreeMap::new(),
             cooling: BTreeMap::new(),
             fit: Unchecked { structure: true, machines: BTreeSet::new() },
             dirty: Dirty::default(),
@@ -174,6 +177,9 @@ impl Fleet {
             };
             // Whole again, like the lease: nobody knows what was told meanwhile.
             self.mono_timers.set(MonoTimer::Progress(job.id), now.mono.saturating_add(quiet));
+        }
+        if job.journal.intent.is_some() {
+            self.intended.insert(job.id, now.mono);
         }
         self.insert_job(job);
     }

@@ -20,6 +20,7 @@ pub(super) fn apply(fleet: &mut Fleet, event: &Event) {
     match &event.fact {
         Fact::AttemptIntentRecorded { job, machine, attempt, number, answer, intent, vars } => {
             fleet.note_report(*machine, *number, answer);
+            fleet.intended.insert(*job, event.mono);
             fleet.change_phase(*job, event.at, Phase::Committing);
             fleet.change_attempt(*job, *attempt, |attempt| attempt.effect = Effect::Unknown);
             fleet.change_open_job(*job, |job| {

@@ -119,7 +119,10 @@ fn unsettled(draft: &mut Draft<'_>, job: &Job, failure: Failure) {
     if !can_settle || job.cancel.is_some() {
         return draft.review(job, failure);
     }
-    match draft.fleet.next_after(job, &failure, draft.now.wall) {
+    // One that only finds out is beyond the policy already: what it failed of grants no more.
+    let next =
+        if job.journal.settle_only { Next::GiveUp } else { draft.fleet.next_after(job, &failure, draft.now.wall) };
+    match next {
         Next::Again { due } => again(draft, job, due),
         Next::GiveUp | Next::TooLate => match draft.fleet.settling_after(job, draft.now.wall) {
             due @ Some(_) => draft.push(Fact::JobRequeued { job: job.id, due, settle_only: true }),
@@ -129,6 +132,10 @@ fn unsettled(draft: &mut Draft<'_>, job: &Job, failure: Failure) {
 }
 
 fn withdrawn(draft: &mut Draft<'_>, job: &Job, run: Run) {
+    if !run.phase.has_started() {
+        // Nothing was touched, whatever earlier attempts have done.
+        return requeue(draft, job);
+    }
     let journal = &job.journal;
     let can_settle = journal.intent.as_ref().is_some_and(|intent| intent.can_settle);
     let message = "an operator took the machine out while the attempt ran".to_owned();

@@ -12,9 +12,9 @@ use crate::mutant::{Mutant, is_on};
 use crate::{
     fleet::{
         attempt::{Category, FailureReport, Outcome},
-        command::{End, Progress, Report, ReportBody},
+        command::{End, IntentReport, Progress, Report, ReportBody, SettledReport},
         draft::Draft,
-        event::{Declining, Fact},
+        event::{Declining, Fact, LateCommit},
         failure,
         job::{Job, Phase, Run},
         lease::{Answer, Fence, Lease, LeaseState, RevokeWhy},
@@ -361,22 +361,28 @@ fn keep_evidence(draft: &mut Draft<'_>, machine: &Machine, fence: Fence, body: R
     else {
         return;
     };
-    let (progress, claimed) = match body {
-        ReportBody::Steps(progress) => (progress, None),
+    let none = Progress::default;
+    let (progress, claimed, commit) = match body {
+        ReportBody::Steps(progress) => (progress, None, None),
+        // Who reviews the job wants to know it: the agent has seen what nobody else can.
+        ReportBody::Intent(IntentReport { step, key, .. }) => {
+            (none(), None, Some(LateCommit { step, key, done: None }))
+        }
+        ReportBody::Settled(SettledReport { step, key, done, .. }) => {
+            (none(), None, Some(LateCommit { step, key, done: Some(done) }))
+        }
         ReportBody::Complete { progress, end } => {
             let claimed = match end {
                 End::Succeeded { .. } => Outcome::Succeeded,
                 End::Failed(_) => Outcome::Failed,
                 End::Cancelled => Outcome::Cancelled,
             };
-            (progress, Some(claimed))
+            (progress, Some(claimed), None)
         }
         ReportBody::Accept
         | ReportBody::Ready
         | ReportBody::Decline { .. }
         | ReportBody::Renew
-        | ReportBody::Intent(_)
-        | ReportBody::Settled(_)
         | ReportBody::Loop(_) => return,
     };
     let kept = usize::try_from(draft.fleet.settings.max_artifacts_per_attempt.saturating_sub(attempt.artifacts));
@@ -388,6 +394,7 @@ fn keep_evidence(draft: &mut Draft<'_>, machine: &Machine, fence: Fence, body: R
         attempt: fence.attempt,
         attempt_number: attempt.number,
         claimed,
+        commit: commit.map(Box::new),
         steps: progress.steps,
         artifacts,
     });

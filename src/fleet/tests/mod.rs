@@ -17,5 +17,6 @@ mod placement_stories;
 mod random;
 mod restore_stories;
 mod review_stories;
+mod row_stories;
 mod standstill_stories;
 mod world;

@@ -88,6 +88,29 @@ fn a_retry_goes_on_after_what_is_known_to_be_done_and_never_does_that_again() {
 }
 
 #[test]
+fn an_offer_that_is_taken_back_costs_a_job_nothing_whatever_it_has_done_before() {
+    let (mut world, agents) = World::with_machines(1);
+    let job = world.submit(request("enter"));
+    let offer = world.start(&agents[0]);
+    intent(&mut world, &agents[0], &offer, 3);
+    let done = SettledReport { step: step(), key: None, done: true, vars: Json::new("{}") };
+    world.report(&agents[0], &offer, 4, ReportBody::Settled(done)).unwrap();
+    let other = FailedStep { path: "steps/6".to_owned(), ..step() };
+    let again = IntentReport { step: other, key: None, vars: Json::new("{}"), can_settle: false };
+    world.report(&agents[0], &offer, 5, ReportBody::Intent(again)).unwrap();
+    complete(&mut world, &agents[0], &offer, 6, failed(Category::AppCrashed));
+    review(&mut world, job, Decided::Retry).unwrap();
+    assert_eq!(world.offer(&agents[0]).job, job);
+    world.set_mode(&agents[0], crate::fleet::ModeName::Draining, false).unwrap();
+    assert_eq!(world.state(job), StateName::Queued, "no machine has begun with it");
+    world.set_mode(&agents[0], crate::fleet::ModeName::Active, false).unwrap();
+    let offer = world.accept(&agents[0]);
+    world.set_mode(&agents[0], crate::fleet::ModeName::Quarantined, true).unwrap();
+    complete(&mut world, &agents[0], &offer, 2, End::Cancelled);
+    assert_eq!(world.state(job), StateName::Queued, "and still none has");
+}
+
+#[test]
 fn a_job_found_done_has_succeeded_and_one_left_undone_has_failed() {
     let (mut world, agents) = World::with_machines(1);
     world.submit(keyed());

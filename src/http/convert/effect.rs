@@ -1,12 +1,14 @@
 //! Intents, keyed loops and what a later attempt goes on from.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::value;
 use crate::{
     fleet,
     ids::Json,
-    time::Timestamp,
+    time::duration_ms,
     wire::{
         agent as wire,
         job::{Progress, Review, ReviewDecision, StepRef},
@@ -53,8 +55,8 @@ fn json(value: &Value) -> Json {
     Json::new(value.to_string())
 }
 
-/// `items`: what is known of the rounds of the job's loops.
-pub(crate) fn resume(journal: &fleet::Journal, items: &[fleet::LoopItemRow], now: Timestamp) -> wire::Resume {
+/// `items`: what is known of the rounds of the job's loops. `age`: of the open intent.
+pub(crate) fn resume(journal: &fleet::Journal, items: &[fleet::LoopItemRow], age: Duration) -> wire::Resume {
     let open = journal.intent.as_ref();
     let loops = journal.loops.iter().map(|(path, counts)| {
         let of_loop = items.iter().filter(|row| row.round.path == *path).filter_map(shown_item);
@@ -75,7 +77,7 @@ pub(crate) fn resume(journal: &fleet::Journal, items: &[fleet::LoopItemRow], now
         settle: open.map(|intent| wire::OpenIntent {
             step: step_ref(&intent.step),
             key: intent.key.as_ref().map(|key| wire::LoopKey { path: key.path.clone(), key: key.key.clone() }),
-            age_ms: now.as_ms().saturating_sub(intent.at.as_ms()),
+            age_ms: duration_ms(age),
         }),
         settle_only: journal.settle_only,
         loops: loops.collect(),
@@ -141,6 +143,7 @@ mod tests {
 
     use super::*;
     use crate::ids::{AttemptId, JobId};
+    use crate::time::Timestamp;
 
     fn row(key: &str, state: fleet::LoopItemState, committed: bool) -> fleet::LoopItemRow {
         let round = fleet::LoopKey { path: "steps/2".to_owned(), key: key.to_owned() };
@@ -178,7 +181,7 @@ mod tests {
             row("c", fleet::LoopItemState::Failed, false),
             row("d", fleet::LoopItemState::Pending, false),
         ];
-        let resume = resume(&journal, &rows, Timestamp::from_ms(31_000));
+        let resume = resume(&journal, &rows, Duration::from_secs(30));
         let states: Vec<_> = resume.loops[0].items.iter().map(|item| (item.key.as_str(), item.state)).collect();
         let expected = [
             ("a", wire::LoopItemState::Done),

@@ -1,8 +1,8 @@
 //! Reports, and how an attempt and its job come to an end.
 
 use super::model::{
-    ATTEMPT_MS, ATTEMPTS, Answer, COOL_DOWN_MS, Cause, MAX_DECLINES, Model, Number, Outcome, Phase, Said, Says, State,
-    TTL_MS, Which, Why,
+    ATTEMPT_MS, Answer, COOL_DOWN_MS, Cause, MAX_DECLINES, Model, Number, Outcome, Phase, Said, Says, State, TTL_MS,
+    Which, Why,
 };
 
 impl Model {
@@ -53,11 +53,14 @@ impl Model {
     fn take(&mut self, machine: usize, job: usize, says: Says, number: u64) -> Answer {
         let State::Running { phase, .. } = self.jobs[job].state else { unreachable!("a lease is for a running job") };
         let revoked = self.machines[machine].lease.as_ref().and_then(|lease| lease.revoked).map(|(why, _)| why);
+        let runs = matches!(phase, Phase::Executing | Phase::Committing);
         let fits = match says {
             Says::Accept => phase == Phase::Offered,
             Says::Ready => phase == Phase::Accepted,
-            Says::Decline => phase != Phase::Executing,
-            Says::Succeeded => phase == Phase::Executing,
+            Says::Decline => !runs,
+            Says::Succeeded => runs && self.may_succeed(job),
+            Says::Intends(_) => runs && self.may_intend(machine, job),
+            Says::Settled(_) => runs && self.jobs[job].commit.open.is_some(),
             _ => phase != Phase::Offered,
         };
         if !fits {
@@ -78,6 +81,8 @@ impl Model {
                 self.jobs[job].time_over = Some(self.mono + ATTEMPT_MS);
             }
             Says::Ready | Says::Steps => {}
+            Says::Intends(can_settle) => self.intends(machine, job, can_settle),
+            Says::Settled(done) => self.settled(job, done),
             Says::Decline if revoked.is_none() => {
                 self.declined(job, Some(number));
                 return Answer::Over;
@@ -94,12 +99,13 @@ impl Model {
         answer(said)
     }
 
-    fn go_on(&self, machine: usize) -> Said {
+    pub(super) fn go_on(&self, machine: usize) -> Said {
         let lease = self.machines[machine].lease.as_ref();
-        lease.and_then(|lease| lease.revoked).map_or(Said::GoOn, |(why, _)| Said::Stop(why))
+        let revoked = lease.and_then(|lease| lease.revoked).filter(|_| !self.waits_for_commit(machine));
+        revoked.map_or(Said::GoOn, |(why, _)| Said::Stop(why))
     }
 
-    fn set_phase(&mut self, job: usize, now: Phase) {
+    pub(super) fn set_phase(&mut self, job: usize, now: Phase) {
         if let State::Running { phase, .. } = &mut self.jobs[job].state {
             *phase = now;
         }
@@ -116,6 +122,7 @@ impl Model {
             (Says::Succeeded, ..) => {
                 self.free(job, Outcome::Succeeded, Some(number));
                 self.jobs[job].state = State::Succeeded;
+                self.jobs[job].commit.open = None;
             }
             (_, Some(Why::Timeout), _) => self.failed(job, Outcome::Failed, Cause::Timeout, Some(number)),
             (.., Some(cause)) => self.failed(job, Outcome::Failed, cause, Some(number)),
@@ -135,15 +142,15 @@ impl Model {
 
     fn failed(&mut self, job: usize, outcome: Outcome, cause: Cause, report: Option<u64>) {
         self.free(job, outcome, report);
-        let counted = |outcome: &Outcome| matches!(outcome, Outcome::Succeeded | Outcome::Failed | Outcome::Lost);
-        let used = self.jobs[job].attempts.iter().filter(|(_, outcome)| counted(outcome)).count();
-        let may = if self.jobs[job].wish.tried_again { ATTEMPTS } else { 1 };
-        if self.jobs[job].cancel.is_some() {
-            self.as_asked(job);
-        } else if self.jobs[job].deadline.is_some_and(|deadline| deadline <= self.wall) {
-            self.jobs[job].state = State::Failed(Cause::Deadline);
-        } else if cause == Cause::Business || used >= may {
-            self.jobs[job].state = State::Failed(cause);
+        self.jobs[job].commit.causes.push(cause);
+        if self.ended_by_its_commit(job, cause) {
+            return;
+        }
+        if self.policy_is_used_up(job, cause) {
+            let commit = &self.jobs[job].commit;
+            // One that only found out, and found nothing done, failed as the one before it.
+            let before = commit.causes.iter().rev().nth(1).copied().filter(|_| commit.settle_only);
+            self.jobs[job].state = State::Failed(before.unwrap_or(cause));
         } else {
             self.queue_again(job);
         }
@@ -151,8 +158,19 @@ impl Model {
 
     /// An operator's doing: the attempt does not count.
     pub(super) fn withdrawn(&mut self, job: usize, report: Option<u64>) {
+        let State::Running { phase, .. } = self.jobs[job].state else { unreachable!("only what runs is withdrawn") };
         self.free(job, Outcome::Cancelled, report);
-        self.queue_again(job);
+        let commit = &self.jobs[job].commit;
+        let begun = matches!(phase, Phase::Executing | Phase::Committing);
+        match commit.open {
+            Some((_, false)) if begun => self.jobs[job].state = State::NeedsReview(Cause::Cancelled),
+            None if begun && commit.settle_only => {
+                let before = commit.causes.last().copied();
+                self.jobs[job].state = State::Failed(before.unwrap_or(Cause::Cancelled));
+            }
+            None if begun && commit.done => self.jobs[job].state = State::Failed(Cause::Cancelled),
+            _ => self.queue_again(job),
+        }
     }
 
     pub(super) fn declined(&mut self, job: usize, report: Option<u64>) {
@@ -169,14 +187,30 @@ impl Model {
         }
     }
 
-    fn queue_again(&mut self, job: usize) {
+    pub(super) fn queue_again(&mut self, job: usize) {
         self.jobs[job].state = if self.paused { State::Paused } else { State::Queued };
     }
 
-    /// As it was asked to end: cancelled, or too late.
-    fn as_asked(&mut self, job: usize) {
-        let too_late = self.jobs[job].cancel == Some(Why::Deadline);
-        self.jobs[job].state = if too_late { State::Failed(Cause::Deadline) } else { State::Cancelled };
+    /// As it was asked to end: cancelled, or too late; and what has done something is not simply cancelled.
+    pub(super) fn as_asked(&mut self, job: usize) {
+        let commit = &self.jobs[job].commit;
+        let why = self.jobs[job].cancel.unwrap_or(Why::Cancel);
+        if why != Why::Deadline && commit.done && commit.open.is_none() {
+            self.jobs[job].state = State::Failed(Cause::Cancelled);
+        } else {
+            self.end_for(job, why);
+        }
+    }
+
+    /// What nobody has settled is for a person.
+    fn end_for(&mut self, job: usize, why: Why) {
+        let open = self.jobs[job].commit.open.is_some();
+        self.jobs[job].state = match (why == Why::Deadline, open) {
+            (true, true) => State::NeedsReview(Cause::Deadline),
+            (true, false) => State::Failed(Cause::Deadline),
+            (false, true) => State::NeedsReview(Cause::Cancelled),
+            (false, false) => State::Cancelled,
+        };
     }
 
     /// A person's cancel, or the deadline.
@@ -192,8 +226,7 @@ impl Model {
                 if matches!(state, State::Running { .. }) {
                     self.free(job, Outcome::Cancelled, None);
                 }
-                let too_late = why == Why::Deadline;
-                self.jobs[job].state = if too_late { State::Failed(Cause::Deadline) } else { State::Cancelled };
+                self.end_for(job, why);
             }
         }
     }

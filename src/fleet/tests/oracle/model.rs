@@ -19,6 +19,7 @@ pub(super) const ATTEMPTS: usize = 3;
 pub(super) enum Act {
     Submit(Wish),
     Cancel(usize),
+    Review { job: usize, decision: Decision },
     Poll { machine: usize, anew: bool, says_held: bool, active: bool },
     Report { machine: usize, says: Says, number: Number, which: Which },
     Mode { machine: usize, mode: Mode, now: bool },
@@ -52,6 +53,16 @@ pub(super) enum Says {
     /// Of a kind it never tries again.
     Business,
     Cancelled,
+    /// About to commit; and whether a later attempt can find out what became of it.
+    Intends(bool),
+    Settled(bool),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Decision {
+    Retry,
+    Succeed,
+    Fail,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +132,7 @@ pub(super) enum State {
     Succeeded,
     Failed(Cause),
     Cancelled,
+    NeedsReview(Cause),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,6 +140,7 @@ pub(super) enum Phase {
     Offered,
     Accepted,
     Executing,
+    Committing,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,6 +151,7 @@ pub(super) enum Cause {
     Agent,
     Timeout,
     Deadline,
+    Cancelled,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,6 +179,21 @@ pub(super) struct Job {
     pub(super) cooling: BTreeMap<usize, u64>,
     /// Of the attempt that executes: when its time is over.
     pub(super) time_over: Option<u64>,
+    pub(super) commit: Commit,
+}
+
+/// What is known of the one commit a job has.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Commit {
+    /// The epoch of the attempt that was about to do it, and whether another one can find out. Open until it is settled.
+    pub(super) open: Option<(u64, bool)>,
+    pub(super) done: bool,
+    pub(super) settle_only: bool,
+    pub(super) settle_tries: u32,
+    /// Attempts before the last review do not count any more.
+    pub(super) counted_from: usize,
+    /// Why the attempts that failed did, in their order.
+    pub(super) causes: Vec<Cause>,
 }
 
 #[derive(Debug, Clone)]
@@ -250,6 +279,7 @@ impl Model {
         self.answer = match act {
             Act::Submit(wish) => self.submit(wish),
             Act::Cancel(job) => self.cancel(*job),
+            Act::Review { job, decision } => self.review(*job, *decision),
             Act::Poll { machine, anew, says_held, active } => self.poll(*machine, (*anew, *says_held, *active)),
             Act::Report { machine, says, number, which } => self.report(*machine, *says, *number, *which),
             Act::Mode { machine, mode, now } => self.set_mode(*machine, *mode, *now),
@@ -294,13 +324,14 @@ impl Model {
             attempts: Vec::new(),
             cooling: BTreeMap::new(),
             time_over: None,
+            commit: Commit::default(),
         });
         Answer::Done
     }
 
     fn cancel(&mut self, job: usize) -> Answer {
         match self.jobs[job].state {
-            State::Succeeded | State::Failed(_) => Answer::WrongState,
+            State::Succeeded | State::Failed(_) | State::NeedsReview(_) => Answer::WrongState,
             State::Cancelled => Answer::Done,
             _ => {
                 self.ask_for_end(job, Why::Cancel);
@@ -342,7 +373,7 @@ impl Model {
         match &self.machines[machine].lease {
             None => Answer::Nothing,
             Some(Lease { incarnation: None, epoch, .. }) => Answer::Offer(*epoch),
-            Some(Lease { revoked: Some((why, _)), .. }) => Answer::Stop(*why),
+            Some(Lease { revoked: Some((why, _)), .. }) if !self.waits_for_commit(machine) => Answer::Stop(*why),
             Some(Lease { epoch, .. }) => Answer::Hold(*epoch),
         }
     }

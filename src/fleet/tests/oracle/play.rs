@@ -6,17 +6,19 @@ use proptest::prelude::*;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
 
 use super::model::{
-    ATTEMPT_MS, Act, Answer, Cause, MACHINES, Mode, Model, Number, Outcome, Phase, Said, Says, State, Which, Why, Wish,
+    ATTEMPT_MS, Act, Answer, Cause, Decision, MACHINES, Mode, Model, Number, Outcome, Phase, Said, Says, State, Which,
+    Why, Wish,
 };
 use crate::{
     fleet::{
-        self, Assignment, CancelJob, Command, DocumentSpec, End, Fact, Fence, JobRequest, JobState, ModeName,
-        PauseFleet, Progress, Refusal, Reply, Report, ReportBody, ResumeFleet, RetryPolicy, Session, WorkflowSpec,
+        self, Assignment, CancelJob, Command, Decided, DocumentSpec, End, Fact, FailedStep, Fence, IntentReport,
+        JobRequest, JobState, ModeName, PauseFleet, Progress, Refusal, Reply, Report, ReportBody, ResumeFleet,
+        RetryPolicy, ReviewJob, Session, SettledReport, WorkflowSpec,
         attempt::Category,
         lease::RevokeWhy,
         tests::world::{Agent, START, World, failed, person, request, step, team_member, workflow_spec},
     },
-    ids::{AttemptId, Epoch, JobId},
+    ids::{AttemptId, Epoch, JobId, Json},
 };
 
 prop_state_machine! {
@@ -52,6 +54,11 @@ impl ReferenceStateMachine for Oracle {
             Says::Failed,
             Says::Business,
             Says::Cancelled,
+            Says::Intends(true),
+            Says::Intends(true),
+            Says::Intends(false),
+            Says::Settled(true),
+            Says::Settled(false),
         ]);
         let number = prop_oneof![12 => Just(Number::Next), 2 => Just(Number::Same), 1 => Just(Number::Skipped)];
         let which = prop_oneof![10 => Just(Which::Current), 1 => Just(Which::Previous)];
@@ -60,9 +67,18 @@ impl ReferenceStateMachine for Oracle {
             0 => Just(Act::Restart).boxed(),
             jobs => (0..jobs).prop_map(Act::Cancel).boxed(),
         };
+        let decision = prop::sample::select(vec![Decision::Retry, Decision::Succeed, Decision::Fail]);
+        let in_doubt = |job: &usize| matches!(model.jobs[*job].state, State::NeedsReview(_));
+        let doubtful: Vec<usize> = (0..model.jobs.len()).filter(in_doubt).collect();
+        let review = if doubtful.is_empty() {
+            cancel.clone()
+        } else {
+            (prop::sample::select(doubtful), decision).prop_map(|(job, decision)| Act::Review { job, decision }).boxed()
+        };
         prop_oneof![
             8 => any_wish().prop_map(Act::Submit),
             2 => cancel,
+            3 => review,
             10 => (machine(), prop::bool::weighted(0.1), any::<bool>(), prop::bool::weighted(0.9))
                 .prop_map(|(machine, anew, says_held, active)| Act::Poll { machine, anew, says_held, active }),
             30 => (machine(), says, number, which)
@@ -80,7 +96,7 @@ impl ReferenceStateMachine for Oracle {
     fn preconditions(model: &Model, act: &Act) -> bool {
         match act {
             // Shrinking leaves acts out.
-            Act::Cancel(job) => *job < model.jobs.len(),
+            Act::Cancel(job) | Act::Review { job, .. } => *job < model.jobs.len(),
             Act::Report { machine, says, number, which } => model.fence(*machine, *says, *number, *which).is_some(),
             _ => true,
         }
@@ -167,6 +183,18 @@ impl Played {
             Act::Cancel(job) => {
                 let cancel = CancelJob { job: self.jobs[*job], by: person() };
                 match self.world.execute(Command::CancelJob(cancel)) {
+                    Ok(_) => Answer::Done,
+                    Err(refusal) => answer_of(&refusal),
+                }
+            }
+            Act::Review { job, decision } => {
+                let decision = match decision {
+                    Decision::Retry => Decided::Retry,
+                    Decision::Succeed => Decided::Succeed,
+                    Decision::Fail => Decided::Fail,
+                };
+                let (job, note) = (self.jobs[*job], Some("looked".to_owned()));
+                match self.world.execute(Command::ReviewJob(ReviewJob { job, decision, note, by: person() })) {
                     Ok(_) => Answer::Done,
                     Err(refusal) => answer_of(&refusal),
                 }
@@ -267,7 +295,7 @@ impl Played {
                     fleet::Phase::Offered => Phase::Offered,
                     fleet::Phase::Accepted => Phase::Accepted,
                     fleet::Phase::Executing => Phase::Executing,
-                    fleet::Phase::Committing => panic!("nothing is committed here"),
+                    fleet::Phase::Committing => Phase::Committing,
                 },
                 machine: machine_of(run.machine),
                 epoch: run.epoch.counter,
@@ -275,6 +303,7 @@ impl Played {
             JobState::Succeeded { .. } => State::Succeeded,
             JobState::Failed { failure } => State::Failed(cause(failure.category)),
             JobState::Cancelled => State::Cancelled,
+            JobState::NeedsReview { failure } => State::NeedsReview(cause(failure.category)),
             other => panic!("the oracle knows no such state: {other:?}"),
         };
         let over = job.attempts.iter().filter_map(|attempt| Some((machine_of(attempt.machine_id), attempt.outcome?)));
@@ -303,7 +332,18 @@ fn body(says: Says) -> ReportBody {
         Says::Failed => complete(failed(Category::TargetNotFound)),
         Says::Business => complete(failed(Category::Business)),
         Says::Cancelled => complete(End::Cancelled),
+        Says::Intends(can_settle) => {
+            ReportBody::Intent(IntentReport { step: save(), key: None, vars: Json::new("{}"), can_settle })
+        }
+        Says::Settled(done) => {
+            ReportBody::Settled(SettledReport { step: save(), key: None, done, vars: Json::new("{}") })
+        }
     }
+}
+
+/// The one commit there is.
+fn save() -> FailedStep {
+    FailedStep { path: "steps/4".to_owned(), id: None, action: "click".to_owned() }
 }
 
 fn said(reply: &fleet::ReportReply) -> Answer {
@@ -347,6 +387,7 @@ fn cause(category: Category) -> Cause {
         Category::Agent => Cause::Agent,
         Category::Timeout => Cause::Timeout,
         Category::Deadline => Cause::Deadline,
+        Category::Cancelled => Cause::Cancelled,
         _ => Cause::Technical,
     }
 }

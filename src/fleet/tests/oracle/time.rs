@@ -122,6 +122,9 @@ impl Model {
             (own.queued_at, own.turn) = (Some(wall), epoch);
         }
         own.state = if paused { State::Paused } else { State::Queued };
+        if !paused {
+            own.declines = 0;
+        }
     }
 
     /// The monotonic clock starts anew, machines are unheard, leases get a full TTL.
@@ -137,7 +140,7 @@ impl Model {
         for job in &mut self.jobs {
             job.cooling.clear();
             // What is left of the attempt's time, by the wall clock.
-            let executing = matches!(job.state, State::Running { phase: Phase::Executing, .. });
+            let executing = matches!(job.state, State::Running { phase: Phase::Executing | Phase::Committing, .. });
             job.time_over = job.time_over.filter(|_| executing).map(|at| self.mono + at.saturating_sub(before));
             debug_assert!(job.time_over.is_none_or(|at| at <= self.mono + ATTEMPT_MS));
         }
@@ -148,5 +151,5 @@ impl Model {
 }
 
 pub(super) fn is_open(state: State) -> bool {
-    !matches!(state, State::Succeeded | State::Failed(_) | State::Cancelled)
+    !matches!(state, State::Succeeded | State::Failed(_) | State::Cancelled | State::NeedsReview(_))
 }

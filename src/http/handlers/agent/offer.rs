@@ -1,6 +1,6 @@
 //! An offer as the agent gets it: the job whole, its documents with it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     fleet::{self, DocumentKind},
@@ -51,7 +51,10 @@ async fn resume(app: &App, offer: &fleet::Offer) -> ApiResult<Option<Resume>> {
     let Some(journal) = &offer.journal else { return Ok(None) };
     // They were committed with the job's row, before this offer was made.
     let items = if journal.loops.is_empty() { Vec::new() } else { app.handle().loop_items(offer.job).await? };
-    Ok(Some(convert::resume(journal, &items, app.clock().now().wall)))
+    // By the clock that nobody sets: an intent that were taken for older than it is would be judged too soon.
+    let now = app.clock().now().mono;
+    let age = offer.intended.map_or(Duration::ZERO, |since| now.since(since));
+    Ok(Some(convert::resume(journal, &items, age)))
 }
 
 /// As `offer`, where only the machine's id is known.
