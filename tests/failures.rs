@@ -18,7 +18,7 @@ use deskfleet::{
     desktop::{Color, Frame},
     ids::Digest,
 };
-use fleet::{Agent, Controller};
+use fleet::{Agent, Controller, is_executing, is_settled, signal};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use xvfb::{VirtualDesktop, until_within};
@@ -33,29 +33,11 @@ fn client(controller: &Controller, arguments: &[&str]) -> Output {
         .expect("the client starts")
 }
 
-fn is_executing(job: &Value) -> bool {
-    job["state"] == "running" && job["phase"] == "executing"
-}
-
-fn is_settled(job: &Value) -> bool {
-    ["succeeded", "failed", "cancelled", "needs_review"].iter().any(|state| job["state"] == *state)
-}
-
-fn submit(controller: &Controller, request: &Value) -> String {
-    let job = controller.post("/v1/jobs", request);
-    job["id"].as_str().expect("a job has an id").to_owned()
-}
-
 /// Puts a workflow, runs it, and gives the job once it is settled.
 fn run(controller: &Controller, workflow: &Value) -> Value {
     let name = workflow["name"].as_str().expect("a workflow has a name");
     controller.put(&format!("/v1/workflows/{name}"), workflow);
     controller.post("/v1/jobs?wait=60s", &json!({"workflow": name}))
-}
-
-fn signal(signal: &str, pid: &str) {
-    let sent = Command::new("kill").args([signal, pid]).status().expect("kill is there");
-    assert!(sent.success(), "kill {signal} {pid}");
 }
 
 #[test]
@@ -165,7 +147,7 @@ fn a_display_that_stops_is_told_and_worked_on_again_when_it_goes_on() {
         "steps": [{"wait": {"window": "Never there"}, "timeout": "50s"}]
     });
     controller.put("/v1/workflows/look", &workflow);
-    let id = submit(&controller, &json!({"workflow": "look"}));
+    let id = controller.submit(&json!({"workflow": "look"}));
     controller.job_when(&id, "to wait for the window", is_executing);
     let server = server_of(&desktop);
     signal("-STOP", &server);
@@ -192,13 +174,12 @@ fn what_an_agent_did_before_it_lost_its_lease_is_kept_and_marked_late() {
         "steps": [{"id": "long", "sleep": "5m"}]
     });
     controller.put("/v1/workflows/paused", &workflow);
-    let id = submit(&controller, &json!({"workflow": "paused"}));
+    let id = controller.submit(&json!({"workflow": "paused"}));
     controller.job_when(&id, "to sleep", is_executing);
-    let pid = agent.pid().to_string();
-    signal("-STOP", &pid);
+    signal("-STOP", agent.pid());
     let job = controller.job_when(&id, "to be lost", is_settled);
     assert_eq!(job["attempts"][0]["outcome"], "lost", "{job:#}");
-    signal("-CONT", &pid);
+    signal("-CONT", agent.pid());
     let late = until_within(Duration::from_secs(30), "what the agent still knows", || {
         let steps = controller.get(&format!("/v1/jobs/{id}/steps"));
         let late = steps["items"].as_array()?.iter().find(|step| step["late"] == true).cloned();
@@ -231,7 +212,7 @@ fn an_agents_thread_that_hangs_is_given_up_with_a_picture_of_the_desktop() {
     let applied = client(&controller, &["apply", "--file", &file.to_string_lossy()]);
     assert!(applied.status.success(), "{applied:?}");
 
-    let id = submit(&controller, &json!({"workflow": "stands"}));
+    let id = controller.submit(&json!({"workflow": "stands"}));
     controller.job_when(&id, "its steps run", is_executing);
     let kept = agent.data().join("blobs").join(Digest::of(&image).to_string());
     fs::remove_file(&kept).expect("the agent has the image");

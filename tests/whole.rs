@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use fleet::{Agent, Controller};
+use fleet::{Agent, Controller, is_executing, is_settled};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use xvfb::{VirtualDesktop, until_within};
@@ -52,19 +52,6 @@ fn slow_workflow(name: &str, rest: &str, log: &str) -> Value {
         "steps": [note("begun"), {"sleep": rest}, note("ended")],
         "output": {"done": true}
     })
-}
-
-fn is_executing(job: &Value) -> bool {
-    job["state"] == "running" && job["phase"] == "executing"
-}
-
-fn is_settled(job: &Value) -> bool {
-    ["succeeded", "failed", "cancelled", "needs_review"].iter().any(|state| job["state"] == *state)
-}
-
-fn submit(controller: &Controller, request: &Value) -> String {
-    let job = controller.post("/v1/jobs", request);
-    job["id"].as_str().expect("a job has an id").to_owned()
 }
 
 fn notes(folder: &TempDir) -> Vec<String> {
@@ -146,7 +133,7 @@ fn of_two_jobs_for_one_machine_one_waits() {
     controller.put("/v1/workflows/slow", &slow_workflow("slow", "1s", &log_path(&folder)));
 
     let request = json!({"workflow": "slow", "machine": "desk-1"});
-    let jobs = [submit(&controller, &request), submit(&controller, &request)];
+    let jobs = [controller.submit(&request), controller.submit(&request)];
     let settled = jobs.map(|id| controller.job_when(&id, "settled", is_settled));
     assert!(settled.iter().all(|job| job["state"] == "succeeded"), "{settled:#?}");
     let mut spans = settled.map(|job| (job["started_at"].to_string(), job["finished_at"].to_string()));
@@ -162,7 +149,7 @@ fn a_job_whose_machine_dies_is_told_lost_and_runs_on_another() {
     let folder = TempDir::new().unwrap();
     controller.put("/v1/workflows/slow", &slow_workflow("slow", "2s", &log_path(&folder)));
     let mut first = Agent::join(&controller, &desktops[0], "desk-1");
-    let job = submit(&controller, &json!({"workflow": "slow"}));
+    let job = controller.submit(&json!({"workflow": "slow"}));
     controller.job_when(&job, "executing", is_executing);
     let _second = Agent::join(&controller, &desktops[1], "desk-2");
 
@@ -184,7 +171,7 @@ fn an_agent_that_comes_back_at_once_does_not_go_on_with_the_old_attempt() {
     let folder = TempDir::new().unwrap();
     controller.put("/v1/workflows/slow", &slow_workflow("slow", "2s", &log_path(&folder)));
     let mut agent = Agent::join(&controller, &desktop, "desk-1");
-    let job = submit(&controller, &json!({"workflow": "slow"}));
+    let job = controller.submit(&json!({"workflow": "slow"}));
     controller.job_when(&job, "executing", is_executing);
 
     agent.kill();
@@ -202,8 +189,8 @@ fn a_job_goes_on_through_a_kill_of_the_controller() {
     let folder = TempDir::new().unwrap();
     controller.put("/v1/workflows/slow", &slow_workflow("slow", "3s", &log_path(&folder)));
     let _agent = Agent::join(&controller, &desktop, "desk-1");
-    let running = submit(&controller, &json!({"workflow": "slow"}));
-    let queued = submit(&controller, &json!({"workflow": "slow"}));
+    let running = controller.submit(&json!({"workflow": "slow"}));
+    let queued = controller.submit(&json!({"workflow": "slow"}));
     controller.job_when(&running, "executing", is_executing);
 
     controller.kill();
@@ -223,7 +210,7 @@ fn a_running_job_stops_between_two_steps_when_it_is_cancelled() {
     let folder = TempDir::new().unwrap();
     controller.put("/v1/workflows/slow", &slow_workflow("slow", "30s", &log_path(&folder)));
     let _agent = Agent::join(&controller, &desktop, "desk-1");
-    let job = submit(&controller, &json!({"workflow": "slow"}));
+    let job = controller.submit(&json!({"workflow": "slow"}));
     controller.job_when(&job, "executing", is_executing);
 
     let (status, _) = controller.call("POST", &format!("/v1/jobs/{job}/cancel"), None);

@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     dice::Dice,
-    fleet::{Agent, Controller},
-    records::is_settled,
+    fleet::{Agent, Controller, is_settled},
     xvfb::{VirtualDesktop, until_within},
 };
 

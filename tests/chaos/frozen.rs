@@ -1,6 +1,6 @@
 //! An agent that is frozen past its lease, in the middle of a drag, and thawed once its job is done elsewhere.
 
-use std::{process::Command, time::Duration};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use x11rb::{
@@ -14,8 +14,8 @@ use x11rb::{
 };
 
 use crate::{
-    fleet::{Agent, Controller},
-    records::{is_settled, now},
+    fleet::{Agent, Controller, is_settled, signal},
+    records::now,
     xvfb::{VirtualDesktop, until, until_within},
 };
 
@@ -82,11 +82,6 @@ impl Witness {
 /// Looked for more often than anything else could be asked.
 fn until_down(witness: &Witness) -> bool {
     (0..1_000).any(|_| witness.button_is_down())
-}
-
-fn signal(name: &str, pid: u32) {
-    let sent = Command::new("kill").args([name, &pid.to_string()]).status().expect("kill is there");
-    assert!(sent.success(), "kill {name} {pid}");
 }
 
 fn drags() -> Value {

@@ -7,10 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{
-    line::Line,
-    records::{Seen, is_settled},
-};
+use crate::{fleet::is_settled, line::Line, records::Seen};
 
 /// What the controller has in the end.
 pub(crate) struct History {

@@ -8,6 +8,8 @@ use std::{
 
 use serde_json::Value;
 
+use crate::fleet::is_settled;
+
 /// A request with an Idempotency-Key, sent until it was acknowledged.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Submission {
@@ -92,10 +94,6 @@ impl Records {
         }
         seen.faults.extend(fault);
     }
-}
-
-pub(crate) fn is_settled(job: &Value) -> bool {
-    ["succeeded", "failed", "cancelled", "needs_review"].iter().any(|state| job["state"] == *state)
 }
 
 #[expect(clippy::disallowed_methods, reason = "agents' and clients' own clock")]

@@ -9,11 +9,6 @@ use crate::{
     xvfb::{VirtualDesktop, until},
 };
 
-fn submit(controller: &Controller, workflow: &str) -> String {
-    let job = controller.post("/v1/jobs", &json!({ "workflow": workflow }));
-    job["id"].as_str().expect("an id").to_owned()
-}
-
 fn back_up(controller: &Controller, archive: &Path) {
     let made = Command::new(executable())
         .arg("backup")
@@ -43,16 +38,16 @@ fn what_was_open_at_a_backup_waits_for_a_person_and_newer_leases_are_void() {
     let agent = Agent::join(&controller, &desktop, "desk-1");
     controller.put("/v1/workflows/long", &sleeps("long", "10m"));
     controller.put("/v1/workflows/slow", &sleeps("slow", "3s"));
-    let ran = submit(&controller, "long");
+    let ran = controller.submit(&json!({ "workflow": "long" }));
     controller.job_when(&ran, "running", |job| job["phase"] == "executing");
-    let waited = submit(&controller, "slow");
+    let waited = controller.submit(&json!({ "workflow": "slow" }));
     let folder = tempfile::TempDir::new().expect("a folder");
     let archive = folder.path().join("backup.tar");
     back_up(&controller, &archive);
 
     // The history goes on: the agent gets a lease that the backup knows nothing of.
     controller.post(&format!("/v1/jobs/{ran}/cancel"), &Value::Null);
-    let newer = submit(&controller, "long");
+    let newer = controller.submit(&json!({ "workflow": "long" }));
     controller.job_when(&waited, "done in the newer history", |job| job["state"] == "succeeded");
     controller.job_when(&newer, "running in the newer history", |job| job["phase"] == "executing");
     controller.kill();
@@ -69,7 +64,7 @@ fn what_was_open_at_a_backup_waits_for_a_person_and_newer_leases_are_void() {
         let machine = controller.get("/v1/machines/desk-1");
         (machine["status"] == "idle" && machine["lease"].is_null()).then_some(())
     });
-    let fresh = submit(&controller, "slow");
+    let fresh = controller.submit(&json!({ "workflow": "slow" }));
     controller.job_when(&fresh, "done by the same agent", |job| job["state"] == "succeeded");
     let still = controller.get(&format!("/v1/jobs/{waited}"));
     assert_eq!(still["state"], "blocked", "an idle machine is no reason: {still:#}");

@@ -2,6 +2,7 @@
 #![expect(dead_code, reason = "each test binary that includes this uses its own part of it")]
 
 use std::{
+    fmt::Display,
     fs,
     net::TcpListener,
     path::{Path, PathBuf},
@@ -135,6 +136,12 @@ impl Controller {
         let (status, answer) = self.call("POST", path, Some(body));
         assert!((200..300).contains(&status), "POST {path}: {status} {answer:#}");
         answer
+    }
+
+    /// The job's id.
+    pub(crate) fn submit(&self, request: &Value) -> String {
+        let job = self.post("/v1/jobs", request);
+        job["id"].as_str().expect("a job has an id").to_owned()
     }
 
     /// Waits until the job is in a state that satisfies `is`, and returns it.
@@ -301,6 +308,20 @@ impl Drop for Agent {
             eprintln!("the end of {}'s log:\n{}", self.command.name, log.get(tail..).unwrap_or(&log));
         }
     }
+}
+
+pub(crate) fn is_executing(job: &Value) -> bool {
+    job["state"] == "running" && job["phase"] == "executing"
+}
+
+pub(crate) fn is_settled(job: &Value) -> bool {
+    ["succeeded", "failed", "cancelled", "needs_review"].iter().any(|state| job["state"] == *state)
+}
+
+/// Such as `-STOP`.
+pub(crate) fn signal(name: &str, pid: impl Display) {
+    let sent = Command::new("kill").args([name, &pid.to_string()]).status().expect("kill is there");
+    assert!(sent.success(), "kill {name} {pid}");
 }
 
 /// Of the executable under test.
