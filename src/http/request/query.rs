@@ -96,7 +96,10 @@ impl Query {
     }
 
     /// `prefix.KEY=VALUE` pairs, such as `label.site=north`.
-    pub(crate) fn prefixed(&self, prefix: &str) -> Vec<(String, String)> {
+    pub(crate) fn prefixed(&mut self, prefix: &str) -> Vec<(String, String)> {
+        if self.names().any(|name| name == prefix) {
+            self.refuse(prefix, "wants a name behind it, as in `label.site=north`");
+        }
         let pair = |(name, value): &(String, String)| Some((name.strip_prefix(prefix)?.to_owned(), value.clone()));
         self.pairs.iter().filter_map(pair).collect()
     }
@@ -167,5 +170,14 @@ mod tests {
     fn a_parameter_given_twice_is_refused() {
         let q = query("state=queued&state=running");
         assert_eq!(q.finish().unwrap_err().faults[0].pointer, "?state");
+    }
+
+    #[test]
+    fn a_label_without_a_name_is_refused() {
+        for text in ["label.=north", "label%5B%5D=north"] {
+            let mut q = query(text);
+            q.prefixed("label.");
+            assert_eq!(q.finish().unwrap_err().faults[0].pointer, "?label.");
+        }
     }
 }
