@@ -120,6 +120,15 @@ async fn a_later_attempt_finds_out_what_became_of_it_and_goes_on() {
     assert_eq!((&job["attempts"][0]["outcome"], effects(&job)[0]), (&json!("lost"), "unknown"));
     scene.agent.report(&offer, &settled(true)).send().await.problem(409, "lease_lost");
 
+    let path = format!("/v1/jobs/{id}/events");
+    let events = scene.admin.get(&path).send().await.is(200).json();
+    let late = events["items"].as_array().unwrap().iter().find(|event| event["type"] == "attempt.late_report");
+    assert_eq!(
+        late.map(|event| &event["data"]["commit"]["done"]),
+        Some(&json!(true)),
+        "kept, and nothing changed by it"
+    );
+
     let next = scene.begin().await;
     let resume = &next["resume"];
     assert_eq!((&next["number"], &resume["settle"]["step"]), (&json!(2), &step()));

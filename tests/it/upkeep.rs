@@ -58,7 +58,10 @@ async fn a_backup_made_while_jobs_run_comes_back_with_nothing_going_on_by_itself
     );
     let release = format!("/v1/jobs/{}/release", queued["id"].as_str().unwrap());
     again.role("submitter").await.post(&release).send().await.problem(403, "forbidden");
-    admin.post(&release).send().await.is(200);
+    let bulk = json!({ "action": "release", "filter": { "state": "blocked" } });
+    again.role("submitter").await.post("/v1/jobs/bulk").json(&bulk).send().await.problem(403, "forbidden");
+    let released = admin.post("/v1/jobs/bulk").json(&bulk).send().await.is(200).json();
+    assert_eq!((&released["done"], &released["items"][0]["result"]), (&json!(1), &json!("released")), "{released}");
     admin.post(&release).send().await.problem(409, "wrong_state");
     assert_eq!(agent.offer().await["job"], queued["id"]);
     let report = admin.post("/v1/check?content=true").send().await.is(200).json();
