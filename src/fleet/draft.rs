@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Decision,
-    attempt::Failure,
+    attempt::{Effect, Failure},
     event::{Event, Fact},
     failure,
     job::Job,
@@ -65,10 +65,11 @@ impl<'a> Draft<'a> {
         self.push(Fact::JobSucceeded { job: job.id, output });
     }
 
-    /// What nobody has settled can't simply be cancelled: a person has to look.
+    /// What nobody has settled can't simply be cancelled: a person has to look. Nor can what has done something that stays: it
+    /// fails, and says so.
     pub(super) fn cancel(&mut self, job: &Job) {
-        if job.journal.intent.is_some() {
-            return self.review(job, failure::of_cancel(job));
+        if job.journal.effect() != Effect::None {
+            return self.fail(job, failure::of_cancel(job));
         }
         self.settle(job);
         self.push(Fact::JobCancelled { job: job.id });

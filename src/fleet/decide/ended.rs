@@ -157,13 +157,9 @@ fn again(draft: &mut Draft<'_>, job: &Job, due: Option<Timestamp>) {
     }
 }
 
-/// Cancelled, unless it has done something that cannot be told from a job that has not.
 fn end_cancelled(draft: &mut Draft<'_>, job: &Job) {
     match job.cancel.as_ref().map(|request| &request.why) {
         Some(CancelWhy::Deadline) => draft.fail(job, failure::of_deadline(job)),
-        Some(CancelWhy::Asked { .. }) | None if job.journal.effect() == Effect::Committed => {
-            draft.fail(job, failure::of_cancel(job));
-        }
         Some(CancelWhy::Asked { .. }) | None => draft.cancel(job),
     }
 }

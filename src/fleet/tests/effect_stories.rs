@@ -177,6 +177,30 @@ fn a_later_attempt_on_any_machine_settles_what_is_open_and_goes_on_after_it() {
 }
 
 #[test]
+fn the_age_of_an_open_intent_follows_no_clock_that_is_set() {
+    let (mut world, mut agents) = World::with_machines(1);
+    world.submit(request("enter"));
+    let offer = world.start(&agents[0]);
+    let intended = world.now.mono;
+    world.report(&agents[0], &offer, 3, intent(true)).unwrap();
+    world.now.wall = world.now.wall.saturating_add(seconds(3_600));
+    lose(&mut world, &mut agents[0]);
+    let offer = world.accept(&agents[0]);
+    assert_eq!(offer.intended, Some(intended));
+    assert_eq!(
+        world.now.mono.since(intended),
+        seconds(33),
+        "an application that saves late has had no more time than that"
+    );
+
+    world.restart();
+    let restarted = world.now.mono;
+    world.poll_holding(&agents[0], &offer);
+    lose(&mut world, &mut agents[0]);
+    assert_eq!(world.accept(&agents[0]).intended, Some(restarted), "of the time before a start nothing is known");
+}
+
+#[test]
 fn what_has_not_happened_is_done_by_the_attempt_that_found_out() {
     let (mut world, mut agents) = World::with_machines(1);
     twice(&mut world);
@@ -374,6 +398,23 @@ fn a_deadline_or_a_cancel_between_two_attempts_leaves_what_is_open_to_a_person()
     cancel(&mut world, cancelled);
     assert_eq!(world.state(cancelled), StateName::NeedsReview);
     assert_eq!(world.failure_category(cancelled), Category::Cancelled);
+}
+
+#[test]
+fn a_cancel_between_two_attempts_says_which_rounds_are_done() {
+    let (mut world, agents) = World::with_machines(1);
+    world.store(DocumentSpec::Workflow(WorkflowSpec { retry: retries(2, 60), ..workflow_spec() }), "later");
+    let job = world.submit(request("later"));
+    let offer = world.start(&agents[0]);
+    world.report(&agents[0], &offer, 3, rounds(Some(9), &[])).unwrap();
+    world.report(&agents[0], &offer, 4, round_intent("a")).unwrap();
+    world.report(&agents[0], &offer, 5, round_settled("a", true)).unwrap();
+    world.report(&agents[0], &offer, 6, end(failed(Category::TargetNotFound))).unwrap();
+    assert!(matches!(world.job(job).state, JobState::Scheduled { .. }), "its other rounds are to be tried again");
+    cancel(&mut world, job);
+    let failure = world.job(job).failure().expect("a job that has done something is not simply cancelled");
+    assert_eq!((failure.category, failure.effect), (Category::Cancelled, Effect::Committed));
+    assert!(failure.message.contains("1 of 9 items of the loop steps/2 are done"), "{}", failure.message);
 }
 
 #[test]
