@@ -13,6 +13,9 @@ macro_rules! mutants {
 
         impl Mutant {
             pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// Those that break what the simulation replaces by a script: the runner's own tests notice them.
+            pub const OF_THE_RUNNER: &[Self] = &[Self::VerifyAgainstALeftover, Self::RepeatRounds];
         }
     };
 }
@@ -44,6 +47,8 @@ mutants! {
     ForgetCancels,
     IgnoreDeadlines,
     IgnoreLimitsOfBatches,
+    /// Machines that were taken out are given jobs.
+    IgnoreModes,
     /// Commits are not synced.
     SkipTheSync,
     /// What could not be written for want of room counts as written.
@@ -52,6 +57,8 @@ mutants! {
     ForgetTheLog,
     /// The fleet's wall clock goes wherever the system's goes.
     LetTheClockRunBack,
+    /// The agent counts the TTL from the answer, however long that took.
+    CountTtlFromAnswer,
     /// The agent goes on when its lease has lapsed.
     IgnoreTheLapse,
     /// A cancel that is pending turns a success into a cancel.
@@ -62,10 +69,24 @@ mutants! {
     IntendAfterTheStop,
     /// The agent acts when it sends its intent.
     ActBeforeRecorded,
+    /// What nobody knows the effect of fails as if nobody need look.
+    SkipReviews,
+    /// What a person has decided is decided again by the same request.
+    ReviewWhatFailed,
+    /// Whoever finds out what became of a commit is told that it was long ago.
+    SettleTooEarly,
+    /// Rounds of keyed loops are not written down.
+    ForgetRounds,
     /// A restart forgets whom to tell of what.
     ForgetTheOutbox,
+    /// A message that did not arrive counts as one that did.
+    LoseWhatFailed,
     /// The agent works for a store older than one it has worked for.
     AcceptLowerGenerations,
+    /// What holds before a step acts is taken as proof that it has worked.
+    VerifyAgainstALeftover,
+    /// A loop begins with its first round again, whatever an earlier attempt has done of it.
+    RepeatRounds,
 }
 
 #[cfg(feature = "mutants")]

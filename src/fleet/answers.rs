@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     ids::MachineId,
-    time::{Timestamp, duration_ms},
+    mutant::{Mutant, is_on},
+    time::{Mono, Timestamp, duration_ms},
 };
 
 impl Fleet {
@@ -77,6 +78,10 @@ impl Fleet {
         run.is_some_and(|run| run.phase == Phase::Committing) && self.may_renew(lease, now)
     }
 
+    fn intended_since(&self, job: &Job) -> Option<Mono> {
+        if is_on(Mutant::SettleTooEarly) { Some(Mono::default()) } else { self.intended.get(&job.id).copied() }
+    }
+
     fn offer_of(&self, machine: &Machine, lease: &Lease, job: &Job) -> Offer {
         Offer {
             machine: machine.id,
@@ -86,7 +91,7 @@ impl Fleet {
             number: job.attempt(lease.attempt()).map_or(0, |attempt| attempt.number),
             spec: job.spec.clone(),
             ttl_ms: duration_ms(self.settings.ttl),
-            intended: self.intended.get(&job.id).copied(),
+            intended: self.intended_since(job),
             journal: (!job.journal.is_empty()).then(|| job.journal.clone()),
         }
     }

@@ -139,7 +139,7 @@ impl Fleet {
     /// Active, online, session open, no lease. The rest depends on the job.
     pub(super) fn is_free(&self, machine: &Machine) -> bool {
         machine.lease.is_none()
-            && machine.mode.name == ModeName::Active
+            && (machine.mode.name == ModeName::Active || is_on(Mutant::IgnoreModes))
             && machine.session == Session::Active
             && self.links.get(&machine.id).is_some_and(|link| link.online)
     }

@@ -33,6 +33,8 @@ use crate::{
 use saving::{Save, Saving};
 
 const POLL_WAIT_MS: u64 = 20_000;
+/// Of a thousand steps: the application is at it for long.
+const LONG_STEPS: u64 = 150;
 
 /// What an attempt will come to, if nobody interferes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +43,7 @@ enum Script {
     Fails(Category),
     /// Before the first step.
     Declines,
-    /// One step takes far longer than anybody's patience.
+    /// One step goes on far longer than anybody's patience: it tries again and again, or waits and hears nobody.
     Hangs,
 }
 
@@ -57,6 +59,8 @@ struct Desk {
     save: Option<Save>,
     saving: Saving,
     reports: u64,
+    /// The step under way touches the desktop again and again until then.
+    goes_on_until_ms: u64,
     stop: Option<Stop>,
     go: bool,
     touch_until: Option<Mono>,
@@ -161,6 +165,11 @@ impl Agent {
         self.luck = 1_000;
     }
 
+    /// Somebody or something is at work on its desktop.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.desk.as_ref().is_some_and(|desk| desk.stage == Stage::Executing)
+    }
+
     pub(crate) fn generation_seen(&self) -> u32 {
         self.disk.generation
     }
@@ -210,20 +219,20 @@ impl Agent {
         }
         if self.rng.per_mille(500) {
             self.act(now_ms, &mut wishes, books);
-            self.loop_round(now_ms, &mut wishes);
+            self.loop_round(now_ms, &mut wishes, books);
         } else {
-            self.loop_round(now_ms, &mut wishes);
+            self.loop_round(now_ms, &mut wishes, books);
             self.act(now_ms, &mut wishes, books);
-            self.loop_round(now_ms, &mut wishes);
+            self.loop_round(now_ms, &mut wishes, books);
         }
         wishes
     }
 
-    fn loop_round(&mut self, now_ms: u64, wishes: &mut Vec<Wish>) {
+    fn loop_round(&mut self, now_ms: u64, wishes: &mut Vec<Wish>, books: &mut Books) {
         let now = Mono::from_ms(now_ms);
         let Some(session) = &mut self.session else { return };
         session.handle_timeout(now);
-        self.obey(now_ms, wishes);
+        self.obey(now_ms, wishes, books);
         let Some(session) = &mut self.session else { return };
         if self.poll.is_none()
             && let Some(poll) = session.next_poll(now)
@@ -244,11 +253,16 @@ impl Agent {
         }
     }
 
-    fn obey(&mut self, now_ms: u64, wishes: &mut Vec<Wish>) {
+    fn obey(&mut self, now_ms: u64, wishes: &mut Vec<Wish>, books: &mut Books) {
         while let Some(order) = self.session.as_mut().and_then(Session::next_order) {
             match order {
                 Order::RememberGeneration(generation) => self.disk.generation = generation,
-                Order::Prepare(offer) => self.begin(offer, now_ms),
+                Order::Prepare(offer) => {
+                    if let Some(resume) = &offer.resume {
+                        books.resumed(offer.job, &resume.loops);
+                    }
+                    self.begin(offer, now_ms);
+                }
                 Order::Execute => {
                     if let Some(desk) = &mut self.desk {
                         desk.go = true;
@@ -299,14 +313,16 @@ impl Agent {
         let steps = offer.workflow.content["steps"].as_array().map_or(1, Vec::len) as u64;
         let script = match self.rng.below(1_000) {
             chance if chance < self.luck => Script::Succeeds,
-            chance if chance % 8 == 0 => Script::Hangs,
-            chance if chance % 8 < 3 => Script::Declines,
-            chance if chance % 8 < 6 => Script::Fails(Category::TargetNotFound),
-            _ => Script::Fails(Category::Business),
+            chance => match chance % 10 {
+                0..3 => Script::Hangs,
+                3..5 => Script::Declines,
+                5..8 => Script::Fails(Category::TargetNotFound),
+                _ => Script::Fails(Category::Business),
+            },
         };
         self.disk.spooled = Some((offer.clone(), self.incarnation, 1, None));
         let (save, saving) = (Save::of(&offer), Saving::at_first(&offer));
-        let after = save.filter(|_| saving == Saving::Over).map(|save| save.step + 1);
+        let after = save.as_ref().filter(|_| saving == Saving::Over).map(|save| save.step + 1);
         self.desk = Some(Desk {
             offer,
             script,
@@ -317,6 +333,7 @@ impl Agent {
             save,
             saving,
             reports: 0,
+            goes_on_until_ms: 0,
             stop: None,
             go: false,
             touch_until: None,
@@ -361,6 +378,10 @@ impl Agent {
         if desk.is_saving() {
             return self.save(now_ms, books);
         }
+        if now_ms < desk.goes_on_until_ms {
+            desk.at_ms = now_ms + self.rng.between(50, 1_500);
+            return;
+        }
         let fails = desk.step + 1 == desk.steps;
         let result = match desk.script {
             Script::Fails(category) if fails => Some(failure(category, "it is not there", Some(desk.step))),
@@ -376,7 +397,16 @@ impl Agent {
         session.steps(vec![step_report(desk.reports, desk.step, now_ms)]);
         desk.step += 1;
         let hangs = desk.script == Script::Hangs && desk.step == desk.steps;
-        desk.at_ms = now_ms + if hangs { self.rng.between(60_000, 400_000) } else { self.rng.between(50, 4_000) };
+        let (longest_ms, deaf) = if hangs {
+            (400_000, self.rng.per_mille(400))
+        } else if self.rng.per_mille(LONG_STEPS) {
+            (35_000, false)
+        } else {
+            (4_000, false)
+        };
+        let takes_ms = self.rng.between(50, longest_ms);
+        desk.goes_on_until_ms = now_ms + takes_ms;
+        desk.at_ms = now_ms + if deaf { takes_ms } else { self.rng.between(50, 1_500) };
     }
 
     pub(crate) fn poll_answered(&mut self, answer: Option<&Answer>, now_ms: u64) {

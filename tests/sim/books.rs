@@ -6,20 +6,38 @@ use std::collections::{BTreeMap, BTreeSet};
 use deskfleet::{
     controller::LoggedEvent,
     ids::{AttemptId, JobId},
-    wire::job::{Effect, Job, JobState},
+    wire::{
+        agent::{LoopItemState, LoopState},
+        job::{Effect, Job, JobState, ReviewDecision},
+    },
 };
+use serde_json::Value;
 
 use crate::errands::SAVING;
 
+/// Save, pressed once.
+#[derive(Debug)]
+pub(crate) struct Pressed {
+    pub(crate) by: AttemptId,
+    /// Of the round of a loop.
+    pub(crate) key: Option<String>,
+    /// From when on it can be seen.
+    pub(crate) from_ms: u64,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Books {
-    /// What was kept, by whom.
-    kept: BTreeMap<JobId, Vec<AttemptId>>,
+    /// What was kept.
+    kept: BTreeMap<JobId, Vec<Pressed>>,
+    /// What rounds of loops were worth, as it was told.
+    results: BTreeMap<(JobId, String), Value>,
     /// Intents in the log that nobody has settled.
     open: BTreeMap<JobId, AttemptId>,
     /// Told to stop.
     stopped_jobs: BTreeSet<JobId>,
     stopped_attempts: BTreeSet<AttemptId>,
+    /// Waiting for a person.
+    unknown: BTreeSet<JobId>,
     wrong: Vec<String>,
     wound_back: bool,
 }
@@ -35,24 +53,63 @@ impl Books {
     }
 
     /// Save is pressed. The application loses some of what is pressed.
-    pub(crate) fn press(&mut self, job: JobId, attempt: AttemptId, kept: bool) {
+    pub(crate) fn press(&mut self, job: JobId, pressed: Pressed, kept: bool) {
         if self.wound_back {
             return;
         }
-        if self.open.get(&job) != Some(&attempt) {
-            self.wrong.push(format!("{attempt} saves for {job} without an intent in the log"));
+        if self.open.get(&job) != Some(&pressed.by) {
+            self.wrong.push(format!("{} saves for {job} without an intent in the log", pressed.by));
         }
         if kept {
-            let by = self.kept.entry(job).or_default();
-            by.push(attempt);
-            if by.len() > 1 {
-                self.wrong.push(format!("{job} is saved twice: by {by:?}"));
+            let all = self.kept.entry(job).or_default();
+            if let Some(before) = all.iter().find(|before| before.key == pressed.key) {
+                self.wrong.push(format!("{job} is saved twice: {before:?} and {pressed:?}"));
             }
+            all.push(pressed);
         }
     }
 
-    pub(crate) fn has(&self, job: JobId) -> bool {
-        self.kept.contains_key(&job)
+    /// What the application shows to whoever looks.
+    pub(crate) fn shows(&self, job: JobId, key: Option<&str>, now_ms: u64) -> bool {
+        let mut kept = self.kept.get(&job).into_iter().flatten();
+        kept.any(|pressed| pressed.key.as_deref() == key && pressed.from_ms <= now_ms)
+    }
+
+    /// Whether what is unknown of a job was kept: of a loop, all that was begun so far.
+    pub(crate) fn has_all_of(&self, job: &Job, now_ms: u64) -> bool {
+        let kept = self.kept.get(&job.id).into_iter().flatten().filter(|pressed| pressed.from_ms <= now_ms).count();
+        kept > job.progress.map_or(0, |progress| usize::try_from(progress.done).unwrap())
+    }
+
+    pub(crate) fn result(&mut self, job: JobId, key: &str, result: &Value) {
+        self.results.insert((job, key.to_owned()), result.clone());
+    }
+
+    /// What a later attempt is told of loops: everything that was kept, nothing else, and what it was worth.
+    pub(crate) fn resumed(&mut self, job: JobId, loops: &[LoopState]) {
+        if self.wound_back {
+            return;
+        }
+        let items: BTreeMap<&str, _> =
+            loops.iter().flat_map(|known| &known.items).map(|item| (item.key.as_str(), item)).collect();
+        let kept: BTreeSet<&str> =
+            self.kept.get(&job).into_iter().flatten().filter_map(|pressed| pressed.key.as_deref()).collect();
+        for key in &kept {
+            let state = items.get(key).map(|item| item.state);
+            if !matches!(state, Some(LoopItemState::Done | LoopItemState::Committing)) {
+                self.wrong.push(format!("{job} has saved for {key}, and its next attempt is told {state:?} of it"));
+            }
+        }
+        for (key, item) in items.iter().filter(|(_, item)| item.state == LoopItemState::Done) {
+            let result = self.results.get(&(job, (*key).to_owned()));
+            if !kept.contains(key) {
+                self.wrong.push(format!("{job} has not saved for {key}, and its next attempt is told that it has"));
+            } else if !item.result.is_null() && Some(&item.result) != result {
+                let told = &item.result;
+                self.wrong
+                    .push(format!("the result of {key} of {job} was {result:?}, and the next attempt gets {told}"));
+            }
+        }
     }
 
     pub(crate) fn event(&mut self, event: &LoggedEvent) {
@@ -79,6 +136,16 @@ impl Books {
             ("attempt.effect_settled", _) => {
                 self.open.remove(&job);
             }
+            ("job.needs_review", _) => {
+                self.unknown.insert(job);
+            }
+            ("job.reviewed", _) => {
+                if !self.unknown.remove(&job) {
+                    self.wrong.push(format!("event {seq} takes a decision on {job}, which needs none"));
+                }
+                self.open.remove(&job);
+                self.stopped_jobs.remove(&job);
+            }
             _ => {}
         }
     }
@@ -86,32 +153,32 @@ impl Books {
     /// What the controller says of each job at the end is what the books say.
     pub(crate) fn end(&mut self, jobs: &[Job]) {
         for job in jobs {
-            let saved = self.has(job.id);
-            let effect = job.failure.as_ref().map(|failure| failure.effect);
-            let believed = match job.state {
-                JobState::Succeeded => Some(SAVING.contains(&job.workflow.as_str())),
-                JobState::Cancelled => Some(false),
-                JobState::Failed => match effect {
-                    Some(Effect::None) => Some(false),
-                    Some(Effect::Committed) => Some(true),
-                    Some(Effect::Unknown) | None => {
-                        self.wrong.push(format!("{} failed with the effect {effect:?}", job.id));
-                        None
-                    }
-                },
-                JobState::NeedsReview => {
-                    if !self.open.contains_key(&job.id) {
-                        self.wrong.push(format!("{} needs a review, and nothing about it is unknown", job.id));
-                    }
-                    None
-                }
-                _ => None,
-            };
-            if let Some(believed) = believed.filter(|believed| *believed != saved) {
-                let (id, state) = (job.id, job.state);
-                self.wrong
-                    .push(format!("{id} is {state:?} with the effect {effect:?}; saved: {saved}, not {believed}"));
-            }
+            let wrong = self.wrong_of(job);
+            self.wrong.extend(wrong);
         }
+    }
+
+    fn wrong_of(&self, job: &Job) -> Option<String> {
+        let saved = self.kept.get(&job.id).map_or(0, Vec::len);
+        let effect = job.failure.as_ref().map(|failure| failure.effect);
+        let decided = job.reviews.last().map(|review| review.decision);
+        let (id, state) = (job.id, job.state);
+        let rounds = job.progress.map(|progress| usize::try_from(progress.done).unwrap());
+        let believed = match (state, effect) {
+            // Whoever decides so has seen to the rest by hand.
+            (JobState::Succeeded, _) if decided == Some(ReviewDecision::Succeed) => return None,
+            (JobState::Succeeded, _) => rounds.unwrap_or(usize::from(SAVING.contains(&job.workflow.as_str()))),
+            (JobState::Cancelled, _) => 0,
+            (JobState::Failed, Some(Effect::None)) => 0,
+            (JobState::Failed, Some(Effect::Committed)) => rounds.unwrap_or(1),
+            (JobState::Failed, Some(Effect::Unknown)) if decided == Some(ReviewDecision::Fail) => rounds.unwrap_or(0),
+            (JobState::Failed, _) => return Some(format!("{id} failed with the effect {effect:?}")),
+            (JobState::NeedsReview, _) if !self.open.contains_key(&id) => {
+                return Some(format!("{id} needs a review, and nothing about it is unknown"));
+            }
+            _ => return None,
+        };
+        let wrong = || format!("{id} is {state:?} with the effect {effect:?}; saved: {saved} times, not {believed}");
+        (believed != saved).then(wrong)
     }
 }

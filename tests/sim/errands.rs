@@ -1,6 +1,9 @@
 //! What people and programs want of the controller, each repeated until it is answered.
 
-use deskfleet::{ids::JobId, wire::job::Job};
+use deskfleet::{
+    ids::JobId,
+    wire::job::{Job, ReviewDecision},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -8,18 +11,42 @@ use crate::{
     site::{Answer, Call, START_MS, Who},
 };
 
-pub(crate) const WORKFLOWS: [&str; 5] = ["register", "enter-order", "close-month", "post-order", "pay-invoice"];
+pub(crate) const WORKFLOWS: [&str; 6] =
+    ["register", "enter-order", "close-month", "post-order", "pay-invoice", "enter-visits"];
 /// Those with a step that must not happen twice.
-pub(crate) const SAVING: [&str; 2] = ["post-order", "pay-invoice"];
+pub(crate) const SAVING: [&str; 3] = ["post-order", "pay-invoice", "enter-visits"];
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Errand {
-    Submit { key: String, body: Value },
-    SubmitBatch { key: String, body: Value },
-    Look { job: JobId },
-    Cancel { job: JobId },
-    Retry { job: JobId, key: String },
-    Mode { machine: String, mode: &'static str, now: bool },
+    Submit {
+        key: String,
+        body: Value,
+    },
+    SubmitBatch {
+        key: String,
+        body: Value,
+    },
+    Look {
+        job: JobId,
+    },
+    Cancel {
+        job: JobId,
+    },
+    Retry {
+        job: JobId,
+        key: String,
+    },
+    /// What a person has found out, by looking when it first goes.
+    Review {
+        job: Box<Job>,
+        decision: Option<ReviewDecision>,
+    },
+    /// `mode` as the route calls it.
+    Mode {
+        machine: String,
+        mode: &'static str,
+        now: bool,
+    },
 }
 
 /// What came of one.
@@ -64,9 +91,13 @@ impl Errand {
             Self::Look { job } => ("GET", format!("/v1/jobs/{job}"), None, Value::Null),
             Self::Cancel { job } => ("POST", format!("/v1/jobs/{job}/cancel"), None, Value::Null),
             Self::Retry { job, key } => ("POST", format!("/v1/jobs/{job}/retry"), Some(key.clone()), json!({})),
+            Self::Review { job, decision } => {
+                let body = json!({ "decision": decision, "note": "looked into" });
+                ("POST", format!("/v1/jobs/{}/review", job.id), None, body)
+            }
             Self::Mode { machine, mode, now } => {
-                let body = json!({ "mode": mode, "now": now, "reason": "as it comes" });
-                ("POST", format!("/v1/machines/{machine}/mode"), None, body)
+                let body = json!({ "now": now, "reason": "as it comes" });
+                ("POST", format!("/v1/machines/{machine}/{mode}"), None, body)
             }
         };
         let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(&body).unwrap() };

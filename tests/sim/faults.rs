@@ -29,9 +29,8 @@ pub(crate) enum Fault {
         agent: usize,
         for_ms: u64,
     },
-    /// Answers come later and later, and then none.
+    /// Of an agent at work: answers come late, and then none.
     LineFails {
-        agent: usize,
         for_ms: u64,
     },
     /// An operator takes a machine out, at once or not, or back in.
@@ -84,11 +83,11 @@ impl Fault {
             58..74 => {
                 Self::Killed { agent, back_in_ms: if rng.per_mille(300) { 60_000 } else { rng.between(100, 20_000) } }
             }
-            74..84 => Self::CutOff { agent, for_ms: rng.between(1_000, 40_000) },
-            84..90 => Self::LineFails { agent, for_ms: rng.between(5_000, 15_000) },
+            74..82 => Self::CutOff { agent, for_ms: rng.between(1_000, 40_000) },
+            82..92 => Self::LineFails { for_ms: rng.between(3_000, 8_000) },
             _ => {
-                let mode = rng.pick(&["draining", "maintenance", "quarantined", "active", "active"]).unwrap();
-                let now = rng.per_mille(400) && matches!(*mode, "maintenance" | "quarantined");
+                let mode = rng.pick(&["drain", "maintenance", "quarantine", "activate", "activate"]).unwrap();
+                let now = rng.per_mille(400) && matches!(*mode, "maintenance" | "quarantine");
                 Self::Mode { agent, mode, now }
             }
         }

@@ -7,7 +7,7 @@ use deskfleet::{
     fleet::{Fleet, LeaseState},
     ids::{AttemptId, Epoch, JobId, MachineId, MachineName},
     time::Timestamp,
-    wire::job::{Effect, Job, JobState, Outcome},
+    wire::job::{Effect, Job, JobState, Outcome, ReviewDecision},
 };
 
 use crate::{agent::Touch, errands::SAVING, rng::mix};
@@ -20,6 +20,9 @@ const SETTLING_ATTEMPTS: usize = 3;
 
 /// The grace to stop, a TTL and its margin, and as much again for restarts of the controller meanwhile.
 const STOP_WITHIN_MS: u64 = 80_000;
+
+/// How often leases are looked at.
+pub(crate) const LOOKS_EVERY_MS: u64 = 500;
 
 /// A job as an answer showed it, and when that arrived.
 #[derive(Debug)]
@@ -43,11 +46,14 @@ pub(crate) struct History {
     settled: Vec<(AttemptId, bool)>,
     /// Attempts whose result was refused, sent by the process that had worked on them.
     refused: Vec<AttemptId>,
+    /// Decisions of people that were acknowledged.
+    reviewed: Vec<(JobId, ReviewDecision)>,
     modes: BTreeMap<MachineId, String>,
     wound_back: bool,
     touched_attempts: BTreeSet<AttemptId>,
     /// Leases that are being revoked, and since when by true time.
     revoking: BTreeMap<Epoch, u64>,
+    looked_at_ms: u64,
     last_event: u64,
     last_event_at: Timestamp,
     last_epoch: Option<Epoch>,
@@ -55,6 +61,9 @@ pub(crate) struct History {
     deadlines: BTreeMap<JobId, Timestamp>,
     /// Numbers of the events that the channel is to be told of.
     to_tell: Vec<u64>,
+    /// So many of them have arrived, and of these it was acknowledged that they have.
+    told: usize,
+    reported: BTreeSet<u64>,
     touched_jobs: BTreeMap<JobId, Epoch>,
     touched_machines: BTreeMap<MachineName, Epoch>,
 }
@@ -138,6 +147,8 @@ impl History {
         if self.wound_back {
             return;
         }
+        let away_ms = (now_ms - self.looked_at_ms).saturating_sub(LOOKS_EVERY_MS);
+        self.looked_at_ms = now_ms;
         for name in gone {
             let lease = fleet.machine_named(name).and_then(|row| row.lease.as_ref());
             if let Some(lease) = lease {
@@ -148,6 +159,8 @@ impl History {
             let lease = row.row.lease.as_ref()?;
             matches!(lease.state, LeaseState::Revoking { .. }).then_some(lease.epoch)
         };
+        // While the controller was away nobody could be told.
+        self.revoking.values_mut().for_each(|since_ms| *since_ms += away_ms);
         let now_revoking: Vec<Epoch> = fleet.machines().iter().filter_map(revoking).collect();
         self.revoking.retain(|epoch, _| now_revoking.contains(epoch));
         for epoch in now_revoking {
@@ -206,6 +219,10 @@ impl History {
         }
     }
 
+    pub(crate) fn reviewed(&mut self, job: JobId, decision: ReviewDecision) {
+        self.reviewed.push((job, decision));
+    }
+
     pub(crate) fn cancel_acknowledged(&mut self, job: JobId, now_ms: u64) {
         self.cancelled.entry(job).or_insert((self.last_event, now_ms));
     }
@@ -236,6 +253,11 @@ impl History {
         }
         let Some(job) = about.job else { return };
         match kind.as_str() {
+            // A person wants it now, whoever has cancelled it and however late it is.
+            "job.reviewed" => {
+                self.cancelled.remove(&job);
+                self.deadlines.retain(|dated, deadline| *dated != job || *deadline > *at);
+            }
             "job.submitted" => {
                 let deadline = data["job"]["spec"]["deadline"].as_str().and_then(|text| text.parse().ok());
                 self.deadlines.extend(deadline.map(|deadline| (job, deadline)));
@@ -264,16 +286,38 @@ impl History {
         }
     }
 
-    /// Each event for the channel has one message, in order, and none of them is forgotten.
+    /// A message has come to the receiver, for the first time or again.
+    pub(crate) fn arrived(&mut self, seq: u64) {
+        if self.wound_back {
+            return;
+        }
+        self.note(0, &format!("message {seq} arrives"));
+        if self.reported.contains(&seq) {
+            self.fault(format!("message {seq} comes again, and it was reported that it had arrived"));
+        }
+        if self.to_tell.get(self.told).is_some_and(|next| *next == seq) {
+            self.told += 1;
+        } else if !self.to_tell[..self.told].contains(&seq) {
+            let next = self.to_tell.get(self.told);
+            self.fault(format!("message {seq} arrives where {next:?} is next"));
+        }
+    }
+
+    pub(crate) fn arrivals_reported(&mut self, seqs: &[u64]) {
+        self.reported.extend(seqs);
+    }
+
+    /// Each event for the channel has one message, in order, and all of them have arrived.
     pub(crate) fn told(&mut self, listed: &[u64], waiting: usize) {
+        let to_tell = self.to_tell.len();
         if listed != self.to_tell {
-            let (listed, to_tell) = (listed.len(), self.to_tell.len());
+            let listed = listed.len();
             self.fault(format!(
                 "the channel has {listed} messages, not those of the {to_tell} events it is to be told of"
             ));
         }
-        if waiting != self.to_tell.len() {
-            self.fault(format!("{waiting} messages wait for the channel, and {} are to", self.to_tell.len()));
+        if waiting > 0 || self.told < to_tell {
+            self.fault(format!("{} messages of {to_tell} have arrived, and {waiting} wait", self.told));
         }
     }
 
@@ -328,6 +372,16 @@ impl History {
                 wrong.push(format!("the end of {attempt} counts, and who reported it was told that it does not"));
             }
         }
+        for (id, decision) in &self.reviewed {
+            let acknowledged = self.reviewed.iter().filter(|review| **review == (*id, *decision)).count();
+            let reviews = jobs.iter().filter(|job| job.id == *id).flat_map(|job| &job.reviews);
+            let found = reviews.filter(|review| review.decision == *decision).count();
+            if found < acknowledged {
+                wrong.push(format!(
+                    "{acknowledged} times {decision:?} was acknowledged for {id}, which has it {found} times"
+                ));
+            }
+        }
         for missing in self.acknowledged.keys().filter(|id| !jobs.iter().any(|job| job.id == **id)) {
             wrong.push(format!("{missing} was acknowledged and is gone"));
         }
@@ -352,12 +406,18 @@ fn check_job(job: &Job) -> Vec<String> {
     let counts = |outcome| matches!(outcome, Some(Outcome::Succeeded | Outcome::Failed | Outcome::Lost));
     let counted = job.attempts.iter().filter(|attempt| counts(attempt.outcome)).count();
     // To find out what became of a commit more are granted.
+    let granted = 1 + job.reviews.iter().filter(|review| review.decision == ReviewDecision::Retry).count();
     let most = if SAVING.contains(&job.workflow.as_str()) { ATTEMPTS + SETTLING_ATTEMPTS } else { ATTEMPTS };
+    let most = most * granted;
     if counted > most {
         wrong.push(format!("{id} has had {counted} attempts of {most}"));
     }
     let last = job.attempts.last();
-    if job.state == JobState::Succeeded && last.is_none_or(|last| last.outcome != Some(Outcome::Succeeded)) {
+    let by_a_person = job.reviews.last().is_some_and(|review| review.decision == ReviewDecision::Succeed);
+    if job.state == JobState::Succeeded
+        && !by_a_person
+        && last.is_none_or(|last| last.outcome != Some(Outcome::Succeeded))
+    {
         wrong.push(format!("{id} succeeded without an attempt that did"));
     }
     let Some(failure) = job.failure.as_ref().filter(|_| job.state == JobState::Failed) else { return wrong };

@@ -1,11 +1,10 @@
 //! People and programs in the world: what they ask for, how often, and what they make of the answers.
 
 use deskfleet::{
-    fleet::SubscriberId,
     ids::JobId,
     wire::{
         channel::Delivery,
-        job::{Job, JobState},
+        job::{Job, JobState, ReviewDecision},
         page::Page,
     },
 };
@@ -14,9 +13,16 @@ use super::{CALL_PATIENCE_MS, Happening, Pending, World};
 use crate::{
     errands::{Errand, Outcome},
     network::Caller,
-    scene::CHANNEL,
+    scene::{CHANNEL, LATE_MS},
     site::{Answer, Call, Who},
 };
+
+/// What nobody knows the effect of and a person looks into, in a thousand.
+const PERSON_LOOKS: u64 = 800;
+/// And a second person too, who does not know of the first.
+const TWO_LOOK: u64 = 300;
+/// Jobs that somebody cancels, in a thousand.
+const CANCELLED: u64 = 250;
 
 impl World {
     pub(super) fn new_work(&mut self) {
@@ -40,8 +46,23 @@ impl World {
 
     pub(super) fn run_errand(&mut self, number: usize) {
         let pending = &mut self.errands[number];
+        if self.calm && matches!(pending.errand, Errand::Mode { mode, .. } if mode != "activate") {
+            // Nobody wants that any more.
+            pending.done = true;
+            return;
+        }
         pending.tries += 1;
         pending.sent_ms = self.now_ms;
+        if let Errand::Review { job, decision: decision @ None } = &mut pending.errand {
+            let found = if self.books.has_all_of(job, self.now_ms) {
+                ReviewDecision::Succeed
+            } else if self.rng.per_mille(600) {
+                ReviewDecision::Retry
+            } else {
+                ReviewDecision::Fail
+            };
+            *decision = Some(found);
+        }
         let call = pending.errand.call();
         self.history.note(self.now_ms, &format!("errand {number}: {:?}", self.errands[number].errand));
         self.send(Caller::Errand(number), &call, CALL_PATIENCE_MS);
@@ -68,6 +89,9 @@ impl World {
                     self.history.job_missing(job);
                 }
             }
+            Outcome::Refused { status } if matches!(errand, Errand::Mode { .. }) => {
+                self.history.invariants(vec![format!("{errand:?} is refused with {status}")]);
+            }
             Outcome::Batch | Outcome::Refused { .. } | Outcome::Again | Outcome::Done => {}
         }
     }
@@ -79,7 +103,7 @@ impl World {
                 self.history.job_made(key, job, times);
                 let in_ms = self.rng.between(500, 30_000);
                 self.begin_errand(Errand::Look { job: id }, in_ms);
-                if self.rng.per_mille(150) && !self.calm {
+                if self.rng.per_mille(CANCELLED) && !self.calm {
                     let in_ms = self.rng.between(0, 25_000);
                     self.begin_errand(Errand::Cancel { job: id }, in_ms);
                 }
@@ -89,11 +113,26 @@ impl World {
                     self.history.cancel_acknowledged(id, self.now_ms);
                 }
             }
+            Errand::Review { decision: Some(decision), .. } => {
+                self.history.reviewed(id, *decision);
+                self.history.job_seen(job, times);
+                let in_ms = self.rng.between(5_000, 40_000);
+                self.begin_errand(Errand::Look { job: id }, in_ms);
+            }
             _ => {
                 let again = !job.state.is_settled();
                 let failed = job.state == JobState::Failed;
+                let unknown = (job.state == JobState::NeedsReview).then(|| Box::new(job.clone()));
                 self.history.job_seen(job, times);
-                if again && !self.calm {
+                if let Some(job) = unknown.filter(|_| self.rng.per_mille(PERSON_LOOKS)) {
+                    // Whoever looks waits until it would be there.
+                    let in_ms = self.rng.between(LATE_MS, 60_000);
+                    if self.rng.per_mille(TWO_LOOK) {
+                        let in_ms = self.rng.between(in_ms, 80_000);
+                        self.begin_errand(Errand::Review { job: job.clone(), decision: None }, in_ms);
+                    }
+                    self.begin_errand(Errand::Review { job, decision: None }, in_ms);
+                } else if again && !self.calm {
                     let in_ms = self.rng.between(5_000, 40_000);
                     self.begin_errand(Errand::Look { job: id }, in_ms);
                 } else if failed && !self.calm && self.rng.per_mille(300) {
@@ -123,7 +162,7 @@ impl World {
         self.look_at_messages();
     }
 
-    /// Nobody delivers here, so that all that is to be told still waits.
+    /// By now everything that is to be told has been.
     fn look_at_messages(&mut self) {
         let (mut listed, mut path) = (Vec::new(), format!("/v1/channels/{CHANNEL}/deliveries?order=oldest&limit=500"));
         loop {
@@ -135,8 +174,7 @@ impl World {
             let Some(next) = page.next else { break };
             path = format!("/v1/channels/{CHANNEL}/deliveries?order=oldest&limit=500&cursor={next}");
         }
-        let subscriber = SubscriberId::Channel(CHANNEL.parse().unwrap());
-        let waiting = self.site.fleet().map_or(0, |fleet| fleet.pending_messages(&subscriber));
+        let waiting = self.site.fleet().map_or(0, |fleet| fleet.pending_messages(&super::post::channel()));
         self.history.told(&listed, waiting);
     }
 }

@@ -58,6 +58,8 @@ impl Plan {
             offline_after: seconds(15),
             decline_cool_down: seconds(10),
             stop_grace: seconds(20),
+            first_retry: seconds(1),
+            longest_retry: seconds(20),
             ..fleet::Settings::default()
         };
         controller::Settings { fleet, ..controller::Settings::default() }

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The invariants over the whole state are looked at after one step in so many.
-const CHECK_EVERY: u64 = 4;
+const CHECK_EVERY: u64 = 8;
 
 impl World {
     pub(super) fn engine(&mut self) {
@@ -39,6 +39,9 @@ impl World {
             // What was told before it ended is on its way.
             let told = self.site.serve();
             for (flight, answer) in told.into_iter().filter(|(_, answer)| answer.status < 500) {
+                if self.post_reported(flight, answer.status) {
+                    continue;
+                }
                 let Some(number) = self.flights.remove(&flight) else { continue };
                 if let Some((at_ms, parcel)) = self.network.answer(number, answer, self.now_ms) {
                     self.at(at_ms, Happening::Parcel(parcel));
@@ -86,6 +89,7 @@ impl World {
         self.history.note(self.now_ms, &format!("the controller ends: {loss:?}"));
         self.site.switch_off(loss);
         self.flights.clear();
+        self.forget_post();
         self.crash = None;
         self.at(self.now_ms + off.for_ms, Happening::SwitchedOn);
     }
@@ -113,6 +117,7 @@ impl World {
         self.network.become_kind();
         self.site.switch_off(None);
         self.flights.clear();
+        self.forget_post();
         let image = self.site.raise_generation();
         self.switch_on();
         self.at(self.now_ms + 25_000, Happening::WoundBack(image));
@@ -122,6 +127,7 @@ impl World {
         self.history.note(self.now_ms, "the store is wound back");
         self.site.switch_off(None);
         self.flights.clear();
+        self.forget_post();
         self.crash = None;
         self.site.disk.replace(image);
         self.history.wound_back();

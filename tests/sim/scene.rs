@@ -18,6 +18,9 @@ use crate::{
 /// Who is told of jobs.
 pub(crate) const CHANNEL: &str = "ops";
 
+/// How long after Save the application may show it first, where its document says so.
+pub(crate) const LATE_MS: u64 = 15_000;
+
 pub(crate) fn set(site: &mut Site, agents: usize) {
     site.execute(Command::CreateToken(CreateToken {
         name: "everybody".to_owned(),
@@ -75,9 +78,15 @@ fn steps_of(workflow: &str, number: usize) -> Vec<Value> {
     let key = json!({ "key": "Return" });
     match workflow {
         "post-order" => {
-            let settle = json!({ "done": { "window": "Order" } });
+            let settle = json!({ "after": format!("{LATE_MS}ms"), "done": { "window": "Order" } });
             let save = json!({ "key": "ctrl+s", "commit": true, "verify": { "window": "Saved" }, "settle": settle });
             vec![key.clone(), save, key]
+        }
+        "enter-visits" => {
+            let settle = json!({ "done": { "window": "Visit" } });
+            let save = json!({ "key": "ctrl+s", "commit": true, "verify": { "window": "Saved" }, "settle": settle });
+            let each = json!({ "in": ["mon", "tue", "wed"], "key": "item", "on_error": "continue", "steps": [save] });
+            vec![key.clone(), json!({ "for_each": each }), key]
         }
         "pay-invoice" => vec![key.clone(), json!({ "key": "ctrl+p", "commit": true }), key],
         _ => vec![key; number * number],

@@ -1,7 +1,7 @@
 //! The controller as a process: the real engine, store, router and handlers, on one thread and in one order.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     pin::Pin,
@@ -21,7 +21,7 @@ use axum::{
 use deskfleet::{
     config::{ControllerSettings, Layers, Settings},
     controller::{self, EventFilter, EventPage, Handle, Stepper, open_to_step},
-    fleet::{Command, Meta, Reply, Write},
+    fleet::{Command, DeliveryReport, Due, Meta, Reply, Write},
     http::{
         self, App,
         server::Peer,
@@ -193,11 +193,33 @@ impl Site {
     pub(crate) fn ask(&mut self, number: u64, call: Call) -> bool {
         let Some(alive) = &self.alive else { return false };
         let router = alive.router.clone();
-        let answering = Box::pin(async move { answer(router, call).await });
+        self.fly(number, Box::pin(async move { answer(router, call).await }));
+        true
+    }
+
+    fn fly(&mut self, number: u64, answering: Answering) {
         let woken = Arc::new(Flag { own: AtomicBool::new(true), any: Arc::clone(&self.any_woken) });
         self.any_woken.store(true, SeqCst);
         self.flights.insert(number, Flight { answering, woken });
-        true
+    }
+
+    /// The sender says how a run went: a flight like a request's.
+    pub(crate) fn report(&mut self, number: u64, report: DeliveryReport) {
+        let Some(alive) = &self.alive else { return };
+        let handle = alive.handle.clone();
+        self.fly(
+            number,
+            Box::pin(async move {
+                let status = if handle.report_deliveries(vec![report]).await.is_ok() { 200 } else { 503 };
+                Answer { status, body: Bytes::new() }
+            }),
+        );
+    }
+
+    /// What is to be sent now, as the sender asks for it.
+    pub(crate) fn due(&self, messages: usize) -> Vec<Due> {
+        let now = Clock::Manual(self.clock.clone()).now();
+        self.fleet().map(|fleet| fleet.due_messages(now, &BTreeSet::new(), (8, messages)).0).unwrap_or_default()
     }
 
     /// The asking side has gone: the handler is dropped wherever it is.

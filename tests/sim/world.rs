@@ -2,6 +2,8 @@
 
 #[path = "people.rs"]
 mod people;
+#[path = "post.rs"]
+mod post;
 #[path = "power.rs"]
 mod power;
 
@@ -16,7 +18,7 @@ use crate::{
     books::Books,
     errands::Errand,
     faults::{Fault, Moment, Off},
-    history::History,
+    history::{History, LOOKS_EVERY_MS},
     network::{Caller, Network, Parcel},
     plan::Plan,
     rng::Rng,
@@ -25,8 +27,6 @@ use crate::{
 
 const POLL_PATIENCE_MS: u64 = 30_000;
 const CALL_PATIENCE_MS: u64 = 10_000;
-/// Waits that end by themselves are noticed so often.
-const BEAT_MS: u64 = 500;
 /// A machine that has been off for so long has no lease any more: offer, TTL, margin, and messages that were under way.
 const GONE_MS: u64 = 26_000;
 /// In a kind world everything is over within this time.
@@ -100,6 +100,7 @@ pub(crate) struct World {
     on_since_ms: u64,
     steps: u64,
     books: Books,
+    post: post::Post,
     pub(crate) history: History,
 }
 
@@ -129,6 +130,7 @@ impl World {
             on_since_ms: 0,
             steps: 0,
             books: Books::default(),
+            post: post::Post::default(),
             history,
         }
     }
@@ -190,7 +192,8 @@ impl World {
         let open = |fleet: &deskfleet::fleet::Fleet| {
             fleet.jobs().any(|job| !matches!(job.state, deskfleet::fleet::JobState::Blocked { .. }))
         };
-        let idle = self.site.fleet().is_some_and(|fleet| !open(fleet));
+        let told = |fleet: &deskfleet::fleet::Fleet| fleet.pending_messages(&post::channel()) == 0;
+        let idle = self.site.fleet().is_some_and(|fleet| !open(fleet) && told(fleet));
         self.calm && (self.now_ms >= end_ms || (idle && self.errands.iter().all(|pending| pending.done)))
     }
 
@@ -205,8 +208,9 @@ impl World {
             Happening::NewWork => self.new_work(),
             Happening::Fault(fault) => self.fail(fault),
             Happening::Beat => {
-                self.at(self.now_ms + BEAT_MS, Happening::Beat);
+                self.at(self.now_ms + LOOKS_EVERY_MS, Happening::Beat);
                 self.look_at_leases();
+                self.post();
                 if self.site.due_in().is_some_and(|due| due.is_zero()) {
                     self.engine();
                 }
@@ -346,6 +350,9 @@ impl World {
     fn serve(&mut self) {
         while self.site.is_anybody_woken() {
             for (flight, answer) in self.site.serve() {
+                if self.post_reported(flight, answer.status) {
+                    continue;
+                }
                 let Some(number) = self.flights.remove(&flight) else { continue };
                 self.history.note(self.now_ms, &format!("call {number} is answered {}", answer.status));
                 if let Some((at_ms, parcel)) = self.network.answer(number, answer, self.now_ms) {
@@ -385,7 +392,9 @@ impl World {
                 self.at(self.now_ms + back_in_ms, Happening::AgentStarts(agent));
             }
             Fault::CutOff { agent, for_ms } => self.network.cut_off(agent, self.now_ms + for_ms),
-            Fault::LineFails { agent, for_ms } => {
+            Fault::LineFails { for_ms } => {
+                let busy: Vec<usize> = (0..self.agents.len()).filter(|agent| self.agents[*agent].is_busy()).collect();
+                let Some(agent) = self.rng.pick(&busy).copied() else { return };
                 self.network.slow_down(agent, self.now_ms + for_ms);
                 let cut = Fault::CutOff { agent, for_ms: 20_000 };
                 self.at(self.now_ms + for_ms, Happening::Fault(cut));
@@ -412,7 +421,11 @@ impl World {
             self.at(self.now_ms, Happening::AgentStarts(agent));
             self.at(self.now_ms, Happening::Agent(agent));
             let machine = self.agents[agent].name.to_string();
-            self.begin_errand(Errand::Mode { machine, mode: "active", now: false }, 3_000);
+            // A second time once nothing from before can be under way any more.
+            for in_ms in [3_000, 60_000] {
+                let machine = machine.clone();
+                self.begin_errand(Errand::Mode { machine, mode: "activate", now: false }, in_ms);
+            }
         }
         for job in self.history.acknowledged() {
             self.begin_errand(Errand::Look { job }, 5_000);

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::{observer::NoIntent, run::Runner};
 use crate::{
     agent::runner::fault::{Break, Fault},
+    mutant::{Mutant, is_on},
     wire::{
         agent::{IntentReport, LoopItem, LoopItemState, LoopKey, LoopReport, LoopState, SettledReport},
         job::{Category, StepRef},
@@ -81,7 +82,8 @@ impl Effects {
 
     /// The item, if nothing is left to be done for it.
     pub(super) fn done_item(&self, path: &str, key: &str) -> Option<&LoopItem> {
-        self.loops.get(path)?.get(key).filter(|item| item.state == LoopItemState::Done)
+        let done = |item: &&LoopItem| item.state == LoopItemState::Done && !is_on(Mutant::RepeatRounds);
+        self.loops.get(path)?.get(key).filter(done)
     }
 
     pub(super) fn has_done_items(&self) -> bool {

@@ -256,7 +256,8 @@ impl Session {
         if answer.ttl_ms > 0 {
             lease.ttl = Duration::from_millis(answer.ttl_ms);
         }
-        lease.renewed_at = lease.renewed_at.max(Some(report.first_sent));
+        let counted_from = if is_on(Mutant::CountTtlFromAnswer) { now } else { report.first_sent };
+        lease.renewed_at = lease.renewed_at.max(Some(counted_from));
         let lapsed = lease.lapses_at().is_some_and(|at| now >= at);
         match (&report.body, lease.phase) {
             (ReportBody::Accept, Phase::Offered) if lapsed => {

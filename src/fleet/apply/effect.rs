@@ -12,6 +12,7 @@ use crate::{
         state::Fleet,
     },
     ids::JobId,
+    mutant::{Mutant, is_on},
     time::Timestamp,
 };
 
@@ -84,7 +85,9 @@ impl Fleet {
     }
 
     fn keep_item(&mut self, row: &LoopItemRow) {
-        self.dirty.loop_items.insert((row.job, row.round.clone()), row.clone());
+        if !is_on(Mutant::ForgetRounds) {
+            self.dirty.loop_items.insert((row.job, row.round.clone()), row.clone());
+        }
     }
 
     /// It was settled, and so was its batch, perhaps. `batch`: as it was.

@@ -18,6 +18,7 @@ use crate::{
         subscriber::{SubscriberId, Target},
     },
     ids::{Digest, Name},
+    mutant::{Mutant, is_on},
     time::{Timestamp, format_duration},
 };
 
@@ -89,7 +90,10 @@ pub(super) fn report(draft: &mut Draft<'_>, reports: Vec<DeliveryReport>) -> Rep
     Reply::Done
 }
 
-fn of_one(draft: &mut Draft<'_>, report: DeliveryReport) {
+fn of_one(draft: &mut Draft<'_>, mut report: DeliveryReport) {
+    if is_on(Mutant::LoseWhatFailed) {
+        report.delivered.extend(report.failed.take().map(|failed| (failed.seq, 0)));
+    }
     let fleet = draft.fleet;
     let Some(mailbox) = fleet.outbox.get(&report.subscriber) else { return };
     let (first, attempts) = (mailbox.pending.first().copied(), mailbox.attempts);

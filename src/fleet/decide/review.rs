@@ -16,6 +16,7 @@ use crate::fleet::{
     reply::{JobDid, JobReply, Reply},
     rows::Found,
 };
+use crate::mutant::{Mutant, is_on};
 
 /// Reviews kept in a job's row.
 const MAX_REVIEWS: usize = 16;
@@ -31,9 +32,13 @@ pub(super) fn job(draft: &mut Draft<'_>, command: &ReviewJob, found: &Found) -> 
     if !checks.faults.is_empty() {
         return Err(Refusal::Invalid { faults: checks.faults });
     }
-    let JobState::NeedsReview { failure } = &old.state else {
-        let help = "only a job that needs a review is reviewed: see its state";
-        return Err(Refusal::WrongState { job: old.id, state: old.name_of_state(), help });
+    let failure = match &old.state {
+        JobState::NeedsReview { failure } => failure,
+        JobState::Failed { failure } if is_on(Mutant::ReviewWhatFailed) => failure,
+        _ => {
+            let help = "only a job that needs a review is reviewed: see its state";
+            return Err(Refusal::WrongState { job: old.id, state: old.name_of_state(), help });
+        }
     };
     let mut job = old.clone();
     record(draft, &mut job, command);

@@ -2,6 +2,8 @@
 
 mod actions;
 mod apps;
+#[cfg(feature = "mutants")]
+mod books;
 mod commit;
 mod desktop;
 mod failures;
