@@ -177,30 +177,6 @@ fn a_later_attempt_on_any_machine_settles_what_is_open_and_goes_on_after_it() {
 }
 
 #[test]
-fn the_age_of_an_open_intent_follows_no_clock_that_is_set() {
-    let (mut world, mut agents) = World::with_machines(1);
-    world.submit(request("enter"));
-    let offer = world.start(&agents[0]);
-    let intended = world.now.mono;
-    world.report(&agents[0], &offer, 3, intent(true)).unwrap();
-    world.now.wall = world.now.wall.saturating_add(seconds(3_600));
-    lose(&mut world, &mut agents[0]);
-    let offer = world.accept(&agents[0]);
-    assert_eq!(offer.intended, Some(intended));
-    assert_eq!(
-        world.now.mono.since(intended),
-        seconds(33),
-        "an application that saves late has had no more time than that"
-    );
-
-    world.restart();
-    let restarted = world.now.mono;
-    world.poll_holding(&agents[0], &offer);
-    lose(&mut world, &mut agents[0]);
-    assert_eq!(world.accept(&agents[0]).intended, Some(restarted), "of the time before a start nothing is known");
-}
-
-#[test]
 fn what_has_not_happened_is_done_by_the_attempt_that_found_out() {
     let (mut world, mut agents) = World::with_machines(1);
     twice(&mut world);
