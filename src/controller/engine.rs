@@ -160,7 +160,11 @@ impl Engine {
     }
 
     fn decide(&mut self, now: Now, messages: Vec<Message>) -> Result<Batch, StoreError> {
+        let was_full = self.shared.space.room() == Room::Full;
         let room = self.space.look(now);
+        if was_full && room != Room::Full {
+            self.fleet.thaw(now);
+        }
         let mut batch = Batch::default();
         for message in messages {
             match message {

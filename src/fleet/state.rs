@@ -140,8 +140,7 @@ impl Fleet {
         }
         for machine in rows.machines {
             if machine.lease.is_some() {
-                let end = if is_on(Mutant::GrantNoTtlAfterRestart) { now.mono } else { fleet.lease_end(now.mono) };
-                fleet.mono_timers.set(MonoTimer::Lease(machine.id), end);
+                fleet.grant_anew(machine.id, now);
             }
             let link = Link { last_seen: machine.last_seen, ..Link::default() };
             fleet.links.insert(machine.id, link);
@@ -154,34 +153,57 @@ impl Fleet {
     }
 
     fn load_job(&mut self, job: Job, now: Now) {
+        self.expect_anew(&job, now);
+        if job.journal.intent.is_some() {
+            self.intended.insert(job.id, now.mono);
+        }
+        self.insert_job(job);
+    }
+
+    /// Nothing could be written for a while: what lapsed meanwhile lapsed by no fault of an agent, whose reports were not taken. All
+    /// that counts against one begins anew, as after a restart.
+    pub fn thaw(&mut self, now: Now) {
+        let leased = self.machines.values().filter(|machine| machine.lease.is_some()).map(|machine| machine.id);
+        for machine in leased.collect::<Vec<_>>() {
+            self.grant_anew(machine, now);
+        }
+        let running = self.jobs.values().filter(|job| job.run().is_some()).cloned();
+        for job in running.collect::<Vec<_>>() {
+            self.expect_anew(&job, now);
+        }
+    }
+
+    /// A full TTL, for an offer too.
+    fn grant_anew(&mut self, machine: MachineId, now: Now) {
+        let end = if is_on(Mutant::GrantNoTtlAfterRestart) { now.mono } else { self.lease_end(now.mono) };
+        self.mono_timers.set(MonoTimer::Lease(machine), end);
+    }
+
+    /// When the attempt of a running job has to have got on, or ended.
+    fn expect_anew(&mut self, job: &Job, now: Now) {
         // One that is being stopped has a limit already.
         let held = |run: &Run| {
             let lease = self.machines.get(&run.machine).and_then(|machine| machine.lease.as_ref());
             lease.is_some_and(|lease| matches!(lease.state, LeaseState::Held { .. }))
         };
-        if let JobState::Running(run) = job.state
-            && run.phase != Phase::Offered
-            && held(&run)
-        {
-            let attempt = job.attempt(run.attempt);
-            let settings = &self.settings;
-            let quiet = if run.phase == Phase::Accepted {
-                settings.prepare_limit
-            } else {
-                let started = attempt.and_then(|attempt| attempt.started_at).unwrap_or(now.wall);
-                let limit = Duration::from_millis(job.spec.timeout_ms).saturating_add(settings.timeout_grace);
-                let left = limit.saturating_sub(now.wall.since(started));
-                self.mono_timers.set(MonoTimer::Attempt(job.id), now.mono.saturating_add(left));
-                Duration::from_millis(attempt.map_or(0, |attempt| attempt.quiet_ms))
-                    .saturating_add(settings.stuck_grace)
-            };
-            // Whole again, like the lease: nobody knows what was told meanwhile.
-            self.mono_timers.set(MonoTimer::Progress(job.id), now.mono.saturating_add(quiet));
+        let JobState::Running(run) = job.state else { return };
+        if run.phase == Phase::Offered || !held(&run) {
+            return;
         }
-        if job.journal.intent.is_some() {
-            self.intended.insert(job.id, now.mono);
-        }
-        self.insert_job(job);
+        let attempt = job.attempt(run.attempt);
+        let settings = &self.settings;
+        let quiet = if run.phase == Phase::Accepted {
+            settings.prepare_limit
+        } else {
+            let started = attempt.and_then(|attempt| attempt.started_at).unwrap_or(now.wall);
+            let limit = Duration::from_millis(job.spec.timeout_ms);
+            // The agent may have ended it at its limit while nobody could be told.
+            let left = limit.saturating_sub(now.wall.since(started)).saturating_add(settings.timeout_grace);
+            self.mono_timers.set(MonoTimer::Attempt(job.id), now.mono.saturating_add(left));
+            Duration::from_millis(attempt.map_or(0, |attempt| attempt.quiet_ms)).saturating_add(settings.stuck_grace)
+        };
+        // Whole again, like the lease: nobody knows what was told meanwhile.
+        self.mono_timers.set(MonoTimer::Progress(job.id), now.mono.saturating_add(quiet));
     }
 
     /// When a lease granted or renewed now lapses here: later than at the agent.

@@ -105,6 +105,34 @@ async fn on_a_full_disk_nothing_is_written_and_leases_stand_still() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn once_there_is_room_again_what_stood_still_has_its_time_anew() {
+    let story = Story::begin().await;
+    let (site, agent) = (&story.site, &story.agent);
+    let other = Agent::join(&site.handle, "vm-02").await;
+    let offered = other.offer().await;
+    site.disk.set_free_bytes(NOTHING);
+    // Longer than the attempt may run, a step may take and an offer may lie.
+    story.pass(600).await;
+    let step = || ReportBody::Steps(Progress { steps_done: 1, steps_total: 2, ..Progress::default() });
+    assert_eq!(agent.report(&story.running, 3, step()).await, Err(ExecuteError::StorageFull));
+    assert_eq!(other.report(&offered, 1, ReportBody::Accept).await, Err(ExecuteError::StorageFull));
+    site.disk.set_free_bytes(PLENTY);
+    for _ in 0..3 {
+        site.handle.look(|_, _| ()).await.unwrap();
+    }
+    assert!(matches!(story.held().await, Assignment::Hold { .. }), "nobody could tell of a step");
+    let renewed = agent.report(&story.running, 3, step()).await.unwrap();
+    assert!(matches!(renewed, Answer::Continue { .. }), "{renewed:?}");
+    let job = site.handle.job(story.queued).await.unwrap().unwrap().job;
+    assert_eq!((job.declines, job.name_of_state()), (0, StateName::Running), "nobody could accept");
+    other.start(&offered).await;
+    // What does not get on from here is stopped as ever.
+    site.clock.advance(Duration::from_secs(31));
+    site.handle.look(|_, _| ()).await.unwrap();
+    assert!(matches!(story.held().await, Assignment::Stop { why: RevokeWhy::Timeout, .. }));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_that_changes_nothing_is_answered_on_any_disk() {
     let story = Story::begin().await;
     let handle = &story.site.handle;
