@@ -131,6 +131,8 @@ facts! {
         commit: Option<Box<LateCommit>>,
         #[serde(skip)] steps: Vec<StepRecord>, artifacts: Vec<Artifact>,
     }
+    /// Of a settled job: its row as it is from now on. Not logged; the events with it say why.
+    "job.noted" JobNoted { #[serde(skip)] row: Option<Box<Job>>, }
     "machine.joined" MachineJoined { machine: Box<Machine>, join_token: JoinTokenId, rejoined: bool, }
     "machine.online" MachineOnline { machine: MachineId, incarnation: Incarnation, }
     "machine.offline" MachineOffline { machine: MachineId, }
@@ -255,7 +257,8 @@ impl Event {
 
     /// Whether it changes rows of the store. What became of a message is not logged, and kept all the same.
     pub const fn changes_rows(&self) -> bool {
-        self.is_durable() || matches!(self.fact, Fact::MessagesSettled { .. } | Fact::MessageFailed { .. })
+        self.is_durable()
+            || matches!(self.fact, Fact::JobNoted { .. } | Fact::MessagesSettled { .. } | Fact::MessageFailed { .. })
     }
 
     /// Whether it is logged and committed; the others are heartbeats and the like.
@@ -266,6 +269,7 @@ impl Event {
                 | Fact::MachineStalePoll { .. }
                 | Fact::CooledDown { .. }
                 | Fact::FitChecked {}
+                | Fact::JobNoted { .. }
                 | Fact::MessagesSettled { .. }
                 | Fact::MessageFailed { .. }
         )

@@ -41,6 +41,9 @@ pub struct Job {
     /// Oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reviews: Vec<Review>,
+    /// The last job that a person made of it by a retry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retried_by: Option<JobId>,
 }
 
 /// What a job asks for, pinned when it was submitted.

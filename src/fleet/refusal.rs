@@ -34,6 +34,11 @@ pub enum Refusal {
     DuplicateKey { key: String, job: JobId, state: &'static str },
     #[error("job {job} is {}: {help}", state.as_str())]
     WrongState { job: JobId, state: StateName, help: &'static str },
+    #[error(
+        "job {job} is {} and was retried as {retry}: look at that one, and retry it if it failed too; to retry this one all the \
+         same use `force` and a note", state.as_str()
+    )]
+    Retried { job: JobId, state: StateName, retry: JobId },
     #[error("{}", summary(.faults))]
     Invalid { faults: Vec<Fault> },
     #[error("{0}")]
@@ -77,7 +82,7 @@ impl Refusal {
             Self::DuplicateIdentity { .. } => "duplicate_identity",
             Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::DuplicateKey { .. } => "duplicate_key",
-            Self::WrongState { .. } => "wrong_state",
+            Self::WrongState { .. } | Self::Retried { .. } => "wrong_state",
             Self::Invalid { .. } => "invalid",
             Self::QuotaExceeded(_) => "quota_exceeded",
             Self::Overloaded(_) => "overloaded",

@@ -78,6 +78,7 @@ impl Event {
             | Fact::FleetResumed {}
             | Fact::FleetRestored { .. }
             | Fact::FitChecked {}
+            | Fact::JobNoted { .. }
             | Fact::MessagesSettled { .. }
             | Fact::MessageFailed { .. } => none,
         }

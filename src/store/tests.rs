@@ -61,6 +61,7 @@ fn job(number: u64, workflow: &str) -> Job {
         declines: 0,
         journal: Box::default(),
         reviews: Vec::new(),
+        retried_by: None,
     }
 }
 

@@ -126,6 +126,8 @@ pub struct Job {
     pub requested_machine: Option<MachineName>,
     pub batch: Option<BatchId>,
     pub retry_of: Option<JobId>,
+    /// The last job made of this one by a retry.
+    pub retried_by: Option<JobId>,
     pub created_at: Timestamp,
     pub run_at: Option<Timestamp>,
     pub queued_at: Option<Timestamp>,

@@ -55,6 +55,14 @@ async fn a_retry_under_a_key_is_made_once_and_a_refusal_stops_no_other() {
     assert_eq!(again.json(), told);
     let count = admin.get("/v1/jobs").send().await.is(200).json()["items"].as_array().unwrap().len();
     assert_eq!(count, 3, "one new job");
+    // The next day, or by who lost the answer and had no key.
+    let later = admin.post("/v1/jobs/bulk").json(&request).send().await.is(200).json();
+    assert_eq!((&later["done"], &later["refused"]), (&json!(0), &json!(3)), "{later}");
+    let retry = &told["items"][0]["retry"];
+    assert_eq!((&later["items"][0]["job"], &later["items"][0]["code"]), (&json!(first), &json!("wrong_state")));
+    assert!(later["items"][0]["detail"].as_str().unwrap().contains(retry.as_str().unwrap()), "{later}");
+    let retried = admin.get(&format!("/v1/jobs/{first}")).send().await.is(200).json();
+    assert_eq!(&retried["retried_by"], retry);
     let other = json!({ "action": "cancel", "filter": { "workflow": "register" } });
     let mismatch = admin.post("/v1/jobs/bulk").json(&other).header("idempotency-key", "k1");
     mismatch.send().await.problem(409, "idempotency_mismatch");

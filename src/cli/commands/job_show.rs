@@ -50,6 +50,7 @@ fn head(job: &Job) -> anyhow::Result<()> {
         ("key", output::optional(job.key.as_ref())),
         ("batch", output::optional(job.batch)),
         ("retry of", output::optional(job.retry_of)),
+        ("retried by", output::optional(job.retried_by)),
         ("created", output::moment(job.created_at)),
         ("not before", time(job.run_at)),
         ("deadline", time(job.deadline)),

@@ -68,6 +68,9 @@ pub(super) fn apply(fleet: &mut Fleet, event: &Event) {
             job.state = JobState::NeedsReview { failure: failure.clone() };
         }),
         Fact::JobCancelled { job } => fleet.change_job(*job, at, |job| job.state = JobState::Cancelled),
+        Fact::JobNoted { row: Some(row) } => {
+            fleet.dirty.settled.jobs.insert(row.id, (**row).clone());
+        }
         _ => {}
     }
 }

@@ -13,10 +13,7 @@ use super::{
 
 /// Applies one event.
 pub fn apply(fleet: &mut Fleet, event: &Event) {
-    fleet.meta.counter = fleet.meta.counter.max(event.counter);
-    fleet.meta.wall = fleet.meta.wall.max(event.at);
-    fleet.mono = fleet.mono.max(event.mono);
-    fleet.dirty.meta |= event.is_durable();
+    count(fleet, event);
     match &event.fact {
         Fact::BatchSubmitted { .. }
         | Fact::BatchStopped { .. }
@@ -32,6 +29,7 @@ pub fn apply(fleet: &mut Fleet, event: &Event) {
         | Fact::JobSucceeded { .. }
         | Fact::JobFailed { .. }
         | Fact::JobNeedsReview { .. }
+        | Fact::JobNoted { .. }
         | Fact::JobCancelled { .. } => job::apply(fleet, event),
         Fact::JobOffered { .. }
         | Fact::JobAccepted { .. }
@@ -83,4 +81,12 @@ pub fn apply(fleet: &mut Fleet, event: &Event) {
     if event.is_durable() {
         fleet.post(event);
     }
+}
+
+/// The ids that were given, and the time that has come.
+fn count(fleet: &mut Fleet, event: &Event) {
+    fleet.meta.counter = fleet.meta.counter.max(event.counter);
+    fleet.meta.wall = fleet.meta.wall.max(event.at);
+    fleet.mono = fleet.mono.max(event.mono);
+    fleet.dirty.meta |= event.is_durable();
 }

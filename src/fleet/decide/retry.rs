@@ -8,6 +8,7 @@ use crate::fleet::{
     command::RetryJob,
     document::DocumentKind,
     draft::Draft,
+    event::Fact,
     job::{Job, JobSpec, StateName},
     limits::Checks,
     refusal::Refusal,
@@ -44,6 +45,8 @@ pub(super) fn job(draft: &mut Draft<'_>, command: RetryJob, found: &Found) -> An
         ..(*old.spec).clone()
     };
     let job = submit::enter(draft, spec, &mut BTreeMap::new());
+    let row = Job { retried_by: Some(job.id), ..old.clone() };
+    draft.push(Fact::JobNoted { row: Some(Box::new(row)) });
     Ok(Reply::Job(Box::new(JobReply { job, did: JobDid::Created })))
 }
 
@@ -51,7 +54,14 @@ fn check_state(old: &Job, forced: bool) -> Result<(), Refusal> {
     let state = old.name_of_state();
     let help = match state {
         StateName::Failed | StateName::Cancelled => {
-            if forced || old.attempts.iter().all(|attempt| attempt.effect == Effect::None) {
+            if forced {
+                return Ok(());
+            }
+            // One line of retries: whoever asks again, or for all that failed, does not make a second one beside it.
+            if let Some(retry) = old.retried_by {
+                return Err(Refusal::Retried { job: old.id, state, retry });
+            }
+            if old.attempts.iter().all(|attempt| attempt.effect == Effect::None) {
                 return Ok(());
             }
             "it may have done something already: look at it, then retry with `force` and a note"

@@ -328,6 +328,7 @@ pub(super) fn enter(draft: &mut Draft<'_>, spec: JobSpec, reasons: &mut Reasons)
         declines: 0,
         journal: Box::default(),
         reviews: Vec::new(),
+        retried_by: None,
     };
     if let Some(due) = job.spec.run_at.filter(|due| now < *due) {
         job.state = JobState::Scheduled { due };

@@ -18,7 +18,11 @@ fn cancel(world: &mut World, job: JobId) -> Result<JobReply, Refusal> {
 }
 
 fn retry(world: &mut World, job: JobId) -> Result<JobId, Refusal> {
-    let retry = RetryJob { job, force: None, idempotency: None, by: person() };
+    retry_with(world, job, None)
+}
+
+fn retry_with(world: &mut World, job: JobId, note: Option<&str>) -> Result<JobId, Refusal> {
+    let retry = RetryJob { job, force: note.map(str::to_owned), idempotency: None, by: person() };
     let Reply::Job(reply) = world.execute(Command::RetryJob(retry))? else { unreachable!() };
     Ok(reply.job.id)
 }
@@ -340,11 +344,37 @@ fn a_failed_job_is_retried_as_a_new_one() {
     let again = retry(&mut world, job).unwrap();
     assert_eq!(world.job(again).spec.retry_of, Some(job));
     assert_eq!(world.job(again).spec.key.as_deref(), Some("mrn-1"));
-    assert_eq!(retry(&mut world, job).unwrap_err().code(), "duplicate_key");
+    assert_eq!(retry_with(&mut world, job, Some("twice")).unwrap_err().code(), "duplicate_key");
     let offer = world.start(&agents[0]);
     world.complete(&agents[0], &offer, End::Succeeded { output: None });
-    assert_eq!(retry(&mut world, job).unwrap_err().code(), "duplicate_key", "its key has succeeded meanwhile");
+    let late = retry_with(&mut world, job, Some("twice")).unwrap_err();
+    assert_eq!(late.code(), "duplicate_key", "its key has succeeded meanwhile");
     assert_eq!(retry(&mut world, again).unwrap_err().code(), "wrong_state");
+}
+
+#[test]
+fn a_job_is_retried_once_and_then_what_was_made_of_it() {
+    let mut world = World::empty();
+    let first = world.submit(request("enter"));
+    cancel(&mut world, first).unwrap();
+    let command = |job| Command::RetryJob(RetryJob { job, force: None, idempotency: None, by: person() });
+    let answers = world.execute_together(vec![command(first), command(first)]);
+    let Ok(Reply::Job(made)) = &answers[0] else { panic!("{answers:?}") };
+    let second = made.job.id;
+    let told = |state| Refusal::Retried { job: first, state, retry: second };
+    assert_eq!(answers[1], Err(told(StateName::Cancelled)), "also in the very same commit");
+    cancel(&mut world, second).unwrap();
+    world.restart();
+    let refused = retry(&mut world, first).unwrap_err();
+    assert_eq!((refused.code(), &refused), ("wrong_state", &told(StateName::Cancelled)));
+    assert!(refused.to_string().contains(&second.to_string()), "{refused}");
+    let third = retry(&mut world, second).unwrap();
+    assert_eq!(world.job(third).spec.retry_of, Some(second));
+    let fourth = retry_with(&mut world, first, Some("both are wanted")).unwrap();
+    assert_eq!(
+        retry(&mut world, first),
+        Err(Refusal::Retried { job: first, state: StateName::Cancelled, retry: fourth })
+    );
 }
 
 #[test]

@@ -89,6 +89,7 @@ pub(crate) fn job(job: &fleet::Job, queue_position: Option<u64>, evidence: &Evid
         requested_machine,
         batch: spec.batch,
         retry_of: spec.retry_of,
+        retried_by: job.retried_by,
         created_at: job.created_at,
         run_at,
         queued_at: job.queued_at,

@@ -17,7 +17,7 @@ impl From<fleet::Refusal> for ApiError {
             R::DuplicateIdentity { .. } => Code::DuplicateIdentity,
             R::IdempotencyMismatch => Code::IdempotencyMismatch,
             R::DuplicateKey { .. } => Code::DuplicateKey,
-            R::WrongState { .. } => Code::WrongState,
+            R::WrongState { .. } | R::Retried { .. } => Code::WrongState,
             R::Invalid { faults } => {
                 return Self::invalid(faults.iter().map(|f| fault(f.pointer.clone(), f.detail.clone())).collect());
             }

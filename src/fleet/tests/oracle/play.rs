@@ -365,7 +365,7 @@ fn answer_of(refusal: &Refusal) -> Answer {
         Refusal::LeaseLost { .. } => Answer::LeaseLost,
         Refusal::WrongNumber { expected, .. } => Answer::WrongNumber { expected: *expected },
         Refusal::Conflict(_) => Answer::WrongOrder,
-        Refusal::WrongState { .. } => Answer::WrongState,
+        Refusal::WrongState { .. } | Refusal::Retried { .. } => Answer::WrongState,
         other => panic!("the oracle knows no such refusal: {other:?}"),
     }
 }
