@@ -111,7 +111,7 @@ id!(
     "icn_"
 );
 
-/// The fencing number of a lease: the store's generation, then a counter over the whole fleet. Travels as one integer below 2^53.
+/// The fencing number of a lease: the store's generation, then a counter over the whole fleet. Travels as one integer below 2^63.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "u64", from = "u64")]
 pub struct Epoch {

@@ -17,9 +17,13 @@ use crate::{
     time::{Clock, Now, Timestamp},
 };
 
-const DAY_MS: u64 = 86_400_000;
-/// 2020-01-01, from which generations count days.
-const FIRST_DAY: u64 = 18_262;
+const MINUTE_MS: u64 = 60_000;
+/// 2026-01-01, from which generations count minutes.
+const FIRST_MINUTE: u64 = 29_453_760;
+/// An epoch travels as one signed integer: the minutes until the end of 2041 fit.
+const MAX_MINUTES: u64 = (1 << 23) - 1;
+/// How many events the site keeps is in its settings, which a restore does not see: it drops none.
+const ALL_EVENTS: u64 = u64::MAX;
 /// Where the database is while it is not fit to be started.
 const APART: &str = "restoring";
 /// Keys and tokens are small.
@@ -196,9 +200,8 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> RestoreError + '_ {
 
 /// Raises the generation and stops what was open, as one transaction with its events.
 fn settle(apart: &Path, unpacked: Unpacked, now: Now) -> Result<Restored, RestoreError> {
-    let settings = Settings::default();
-    let mut store = Store::open(apart, settings.keep_events)?;
-    let mut fleet = Fleet::load(settings.fleet, store.load()?, now);
+    let mut store = Store::open(apart, ALL_EVENTS)?;
+    let mut fleet = Fleet::load(Settings::default().fleet, store.load()?, now);
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| RestoreError::Random(error.to_string()))?;
     let generation = next_generation(fleet.meta().generation, now.wall);
@@ -222,10 +225,10 @@ fn settle(apart: &Path, unpacked: Unpacked, now: Now) -> Result<Restored, Restor
     })
 }
 
-/// Higher than any an agent may have seen: also that of another restore, from a backup newer than this one, on an earlier day.
+/// Higher than any an agent may have seen: also that of another restore, from a backup newer than this one or the same, a minute ago.
 fn next_generation(before: u32, now: Timestamp) -> u32 {
-    let days = (now.as_ms() / DAY_MS).saturating_sub(FIRST_DAY);
-    before.saturating_add(1).max(u32::try_from(days).unwrap_or(0))
+    let minutes = (now.as_ms() / MINUTE_MS).saturating_sub(FIRST_MINUTE).min(MAX_MINUTES);
+    before.saturating_add(1).max(u32::try_from(minutes).unwrap_or(0))
 }
 
 /// Looks at all that is in a data directory no controller uses: the store, the blobs, and the invariants of the fleet.
@@ -234,7 +237,7 @@ pub fn check(dir: &Path, clock: &Clock) -> Result<Checked, StartError> {
         return Err(StoreError::DataDir { path: dir.to_owned(), source: io::ErrorKind::NotFound.into() }.into());
     }
     let settings = Settings::default();
-    let store = Store::open(dir, settings.keep_events)?;
+    let store = Store::open(dir, ALL_EVENTS)?;
     let blobs = Blobs::open(&dir.join(BLOBS_DIR), settings.blob_bytes)?;
     let now = clock.now();
     let mut checked = store.reader().check(&blobs, Depth::Content, now.wall)?;
@@ -249,12 +252,16 @@ pub fn check(dir: &Path, clock: &Clock) -> Result<Checked, StartError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::Epoch;
 
     #[test]
-    fn a_generation_is_above_the_backups_and_above_those_of_days_before() {
-        let day = |days: u64| Timestamp::from_ms((FIRST_DAY + days) * DAY_MS + 5);
-        assert_eq!(next_generation(0, day(2_520)), 2_520);
-        assert_eq!(next_generation(2_520, day(2_520)), 2_521);
+    fn a_generation_is_above_the_backups_and_above_that_of_any_restore_before() {
+        let minute = |minute: u64| Timestamp::from_ms((FIRST_MINUTE + minute) * MINUTE_MS + 5);
+        let (first, again) = (next_generation(0, minute(474_000)), next_generation(0, minute(474_001)));
+        assert_eq!((first, again), (474_000, 474_001), "the same backup, twice on one day");
+        assert_eq!(next_generation(first, minute(474_000)), first + 1);
+        let latest = Epoch { generation: next_generation(0, Timestamp::from_ms(u64::MAX)), counter: (1 << 40) - 1 };
+        assert!(i64::try_from(u64::from(latest)).is_ok(), "and as part of an epoch it fits a signed integer");
         assert_eq!(next_generation(7, Timestamp::from_ms(1)), 8, "a clock that is wrong does no harm");
     }
 
