@@ -1,6 +1,6 @@
 //! Machines join by a join token, come back under their name, and renew their certificates.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Answer,
@@ -13,13 +13,16 @@ use crate::{
         draft::Draft,
         event::Fact,
         job::{Phase, Run},
+        lease::LeaseState,
         limits::Checks,
         machine::{Certificate, Machine, Mode, ModeName, Session, Stats},
         refusal::Refusal,
         reply::Reply,
+        timers::MonoTimer,
         token::{JoinToken, Principal},
     },
     ids::{MachineId, Name},
+    time::format_duration,
 };
 
 pub(super) fn join(draft: &mut Draft<'_>, command: JoinMachine) -> Answer {
@@ -81,15 +84,27 @@ fn choose_pool(draft: &Draft<'_>, token: &JoinToken, command: &JoinMachine) -> R
     Ok(token.pool.clone())
 }
 
-/// A name belongs to its machine while that is alive; the same machine may always come back.
+/// A name belongs to its machine while that is alive, or may be at work unheard; the same machine may always come back.
 fn check_may_replace(draft: &Draft<'_>, before: &Machine, command: &JoinMachine) -> Result<(), Refusal> {
-    let online = draft.fleet.links.get(&before.id).is_some_and(|link| link.online);
-    if online && before.identity != command.identity {
-        let message = format!(
-            "machine `{}` is online: join under another name, or stop the other agent and wait until it is offline",
-            before.name
-        );
-        return Err(Refusal::Conflict(message));
+    if before.identity == command.identity {
+        return Ok(());
+    }
+    let fleet = draft.fleet;
+    let name = &before.name;
+    if fleet.links.get(&before.id).is_some_and(|link| link.online) {
+        return Err(Refusal::Conflict(format!(
+            "machine `{name}` is online: join under another name, or stop the other agent and wait until it is offline"
+        )));
+    }
+    let lease = before.lease.as_ref().filter(|lease| lease.state != LeaseState::Offered);
+    if let Some(lease) = lease {
+        let end = fleet.mono_timers.get(MonoTimer::Lease(before.id)).unwrap_or(draft.now.mono);
+        let left = format_duration(Duration::from_secs(end.since(draft.now.mono).as_secs() + 1));
+        return Err(Refusal::Conflict(format!(
+            "machine `{name}` may still be at work on {}: its lease lasts {left} more unless it is heard again; join under \
+             another name, or try again then",
+            lease.job()
+        )));
     }
     Ok(())
 }

@@ -174,6 +174,28 @@ fn joining_anew_under_the_name_replaces_an_offline_machine_and_its_past() {
 }
 
 #[test]
+fn a_name_whose_machine_may_be_at_work_unheard_is_not_taken_from_it() {
+    let (mut world, agents) = World::with_machines(2);
+    let job = world.submit(request("enter"));
+    let run = world.job(job).run().unwrap();
+    let agent = agents.iter().find(|agent| agent.machine == run.machine).unwrap();
+    let offer = world.start(agent);
+    world.restart();
+    let token = world.join_token("default", None);
+    let same = world.join_command(token, agent.name.as_str(), &[]);
+    let other = JoinMachine { identity: "another machine".to_owned(), ..same };
+    let refused = world.join_with(other.clone()).unwrap_err();
+    assert_eq!(refused.code(), "conflict");
+    assert!(refused.to_string().contains("its lease lasts 33s more"), "{refused}");
+    assert_eq!(world.state(job), StateName::Running, "no other machine begins what this one may be doing");
+    world.renew(agent, &offer).unwrap();
+    assert!(world.join_with(other.clone()).unwrap_err().to_string().contains("is online"));
+    world.wait(seconds(60));
+    assert_eq!(world.job(job).attempts[0].outcome, Some(crate::fleet::Outcome::Lost));
+    assert_eq!(world.join_with(other).unwrap().machine, agent.machine);
+}
+
+#[test]
 fn a_removed_machine_has_no_certificate_any_more() {
     let (mut world, agents) = World::with_machines(1);
     let remove = crate::fleet::RemoveMachine { machine: agents[0].name.clone(), by: person() };
