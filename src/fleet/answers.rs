@@ -10,7 +10,7 @@ use super::{
 use crate::{
     ids::MachineId,
     mutant::{Mutant, is_on},
-    time::{Mono, Timestamp, duration_ms},
+    time::{Mono, duration_ms},
 };
 
 impl Fleet {
@@ -63,8 +63,8 @@ impl Fleet {
             },
             LeaseState::Held { .. } => Assignment::Hold { epoch, ttl_ms: duration_ms(self.settings.ttl) },
             LeaseState::Revoking { why, .. } => {
-                let ttl_ms = duration_ms(self.revoked_ttl(machine.id, lease, self.latest()));
-                if self.waits_for_commit(lease, self.latest().wall) {
+                let ttl_ms = duration_ms(self.revoked_ttl(machine.id, lease, self.mono));
+                if self.waits_for_commit(lease, self.mono) {
                     return Assignment::Hold { epoch, ttl_ms };
                 }
                 Assignment::Stop { epoch, why, ttl_ms }
@@ -73,9 +73,9 @@ impl Fleet {
     }
 
     /// Whether a stop is not told yet, because the commit that is under way goes first. Not longer than a machine may take to stop.
-    pub(super) fn waits_for_commit(&self, lease: &Lease, now: Timestamp) -> bool {
+    pub(super) fn waits_for_commit(&self, lease: &Lease, now: Mono) -> bool {
         let run = self.jobs.get(&lease.job()).and_then(Job::run);
-        run.is_some_and(|run| run.phase == Phase::Committing) && self.may_renew(lease, now)
+        run.is_some_and(|run| run.phase == Phase::Committing && self.may_renew(run.machine, lease, now))
     }
 
     fn intended_since(&self, job: &Job) -> Option<Mono> {

@@ -156,6 +156,13 @@ impl Fleet {
             }
         }
         for machine in self.machines.values().filter(|machine| machine.lease.is_some()) {
+            let stops = machine.lease.as_ref().is_some_and(|lease| matches!(lease.state, LeaseState::Revoking { .. }));
+            if stops != self.stops.contains_key(&machine.id) {
+                wrong.push(format!(
+                    "machine {} is told to stop without an end of it, or the other way round",
+                    machine.name
+                ));
+            }
             if self.mono_timers.get(MonoTimer::Lease(machine.id)).is_none() {
                 wrong.push(format!("the lease of machine {} never lapses", machine.name));
             }

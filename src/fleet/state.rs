@@ -62,6 +62,8 @@ pub struct Fleet {
     pub(super) pace: Pace,
     pub(super) mono_timers: Timers<Mono, MonoTimer>,
     pub(super) wall_timers: Timers<Timestamp, WallTimer>,
+    /// Until when machines that were told to stop may renew their leases.
+    pub(super) stops: BTreeMap<MachineId, Mono>,
     /// When the open intents of jobs were recorded, or found at the start: how old they are at least.
     pub(super) intended: BTreeMap<JobId, Mono>,
     /// Machines that turned a job down lately.
@@ -69,7 +71,7 @@ pub struct Fleet {
     pub(super) fit: Unchecked,
     pub(super) dirty: Dirty,
     recent: Recent,
-    /// Of the last event applied.
+    /// When the last event was applied: not long ago, machines are heard all the time.
     pub(super) mono: Mono,
 }
 
@@ -78,6 +80,8 @@ pub struct Fleet {
 pub(super) struct Link {
     pub(super) online: bool,
     pub(super) last_seen: Option<Timestamp>,
+    /// The same, as far as this run of the controller goes.
+    pub(super) heard: Option<Mono>,
     pub(super) skew_ms: Option<i64>,
     pub(super) presence: Presence,
 }
@@ -123,6 +127,7 @@ impl Fleet {
             pace: Pace::default(),
             mono_timers: Timers::default(),
             wall_timers: Timers::default(),
+            stops: BTreeMap::new(),
             intended: BTreeMap::new(),
             cooling: BTreeMap::new(),
             fit: Unchecked { structure: true, machines: BTreeSet::new() },
@@ -139,12 +144,11 @@ impl Fleet {
             fleet.remember_batch(&batch);
         }
         for machine in rows.machines {
-            if machine.lease.is_some() {
-                fleet.grant_anew(machine.id, now);
-            }
+            let id = machine.id;
             let link = Link { last_seen: machine.last_seen, ..Link::default() };
-            fleet.links.insert(machine.id, link);
+            fleet.links.insert(id, link);
             fleet.insert_machine(machine);
+            fleet.grant_anew(id, now);
         }
         for job in rows.jobs {
             fleet.load_job(job, now);
@@ -163,8 +167,7 @@ impl Fleet {
     /// Nothing could be written for a while: what lapsed meanwhile lapsed by no fault of an agent, whose reports were not taken. All
     /// that counts against one begins anew, as after a restart.
     pub fn thaw(&mut self, now: Now) {
-        let leased = self.machines.values().filter(|machine| machine.lease.is_some()).map(|machine| machine.id);
-        for machine in leased.collect::<Vec<_>>() {
+        for machine in self.machines.keys().copied().collect::<Vec<_>>() {
             self.grant_anew(machine, now);
         }
         let running = self.jobs.values().filter(|job| job.run().is_some()).cloned();
@@ -173,8 +176,13 @@ impl Fleet {
         }
     }
 
-    /// A full TTL, for an offer too.
+    /// A full TTL, for an offer too; and to an agent that is to stop all the time it may take.
     fn grant_anew(&mut self, machine: MachineId, now: Now) {
+        let lease = self.machines.get(&machine).and_then(|machine| machine.lease.as_ref());
+        let Some(state) = lease.map(|lease| lease.state) else { return };
+        if matches!(state, LeaseState::Revoking { .. }) {
+            self.stops.insert(machine, now.mono.saturating_add(self.settings.stop_grace));
+        }
         let end = if is_on(Mutant::GrantNoTtlAfterRestart) { now.mono } else { self.lease_end(now.mono) };
         self.mono_timers.set(MonoTimer::Lease(machine), end);
     }
@@ -212,11 +220,6 @@ impl Fleet {
             return now.saturating_add(Duration::from_secs(86_400));
         }
         now.saturating_add(self.settings.ttl).saturating_add(self.settings.ttl_margin)
-    }
-
-    /// When the last event was applied: not long ago, machines are heard all the time.
-    pub(super) fn latest(&self) -> Now {
-        Now { wall: self.meta.wall, mono: self.mono }
     }
 
     /// The wall clock as the fleet goes by it: never backwards. Where the system's was set back, it goes on at the pace of the

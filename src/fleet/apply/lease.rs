@@ -15,7 +15,7 @@ use crate::{
         timers::MonoTimer,
     },
     ids::{AttemptId, Incarnation, JobId, MachineId},
-    time::{Mono, Now, Timestamp},
+    time::{Mono, Timestamp},
 };
 
 /// Attempts kept in a job's row. Older declined ones go first.
@@ -31,6 +31,7 @@ pub(super) fn apply(fleet: &mut Fleet, event: &Event) {
         Fact::AttemptProgressed { .. } => fleet.progressed(event),
         Fact::AttemptRevoked { job, machine, why, .. } => {
             fleet.clear_attempt_timers(*job);
+            fleet.stops.insert(*machine, event.mono.saturating_add(fleet.settings.stop_grace));
             fleet.change_lease(*machine, |lease| {
                 if let LeaseState::Held { incarnation } = lease.state {
                     lease.state = LeaseState::Revoking { incarnation, why: *why, since: at };
@@ -294,6 +295,7 @@ impl Fleet {
     /// `report`: the number of the report that ended it, and who sent it where the lease does not know.
     fn free_lease(&mut self, machine: MachineId, report: Option<(u64, Option<Incarnation>)>) {
         self.mono_timers.clear(MonoTimer::Lease(machine));
+        self.stops.remove(&machine);
         self.change_machine(machine, |machine| {
             let Some(lease) = machine.lease.take() else { return };
             let answered = report.and_then(|(number, sender)| Some((number, lease.incarnation().or(sender)?)));
@@ -315,29 +317,29 @@ impl Fleet {
     }
 
     /// Whether renewals still lengthen a lease that is being revoked.
-    pub(in crate::fleet) fn may_renew(&self, lease: &Lease, at: Timestamp) -> bool {
+    pub(in crate::fleet) fn may_renew(&self, machine: MachineId, lease: &Lease, now: Mono) -> bool {
         match lease.state {
             LeaseState::Offered => false,
             LeaseState::Held { .. } => true,
             LeaseState::Revoking { .. } if is_on(Mutant::RenewWhatIsRevoked) => true,
-            LeaseState::Revoking { since, .. } => at < since.saturating_add(self.settings.stop_grace),
+            LeaseState::Revoking { .. } => self.stops.get(&machine).is_some_and(|until| now < *until),
         }
     }
 
     pub(super) fn renew_lease(&mut self, machine: MachineId, event: &Event) {
         let lease = self.machines.get(&machine).and_then(|machine| machine.lease.as_ref());
-        if lease.is_some_and(|lease| self.may_renew(lease, event.at)) {
+        if lease.is_some_and(|lease| self.may_renew(machine, lease, event.mono)) {
             self.mono_timers.set(MonoTimer::Lease(machine), self.lease_end(event.mono));
         }
     }
 
     /// How long a lease being revoked lasts at the agent, if it is renewed now.
-    pub(in crate::fleet) fn revoked_ttl(&self, machine: MachineId, lease: &Lease, now: Now) -> Duration {
-        if self.may_renew(lease, now.wall) {
+    pub(in crate::fleet) fn revoked_ttl(&self, machine: MachineId, lease: &Lease, now: Mono) -> Duration {
+        if self.may_renew(machine, lease, now) {
             return self.settings.ttl;
         }
-        let end = self.mono_timers.get(MonoTimer::Lease(machine)).unwrap_or(now.mono);
-        end.since(now.mono).saturating_sub(self.settings.ttl_margin)
+        let end = self.mono_timers.get(MonoTimer::Lease(machine)).unwrap_or(now);
+        end.since(now).saturating_sub(self.settings.ttl_margin)
     }
 }
 

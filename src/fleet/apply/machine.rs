@@ -116,7 +116,7 @@ impl Fleet {
 
     fn heard(&mut self, id: MachineId, skew_ms: Option<i64>, event: &Event) {
         let link = self.links.entry(id).or_default();
-        link.last_seen = Some(event.at);
+        (link.last_seen, link.heard) = (Some(event.at), Some(event.mono));
         link.skew_ms = skew_ms.or(link.skew_ms);
         // Where that it is online could not be written, it does not fall silent either.
         if link.online {
@@ -128,7 +128,7 @@ impl Fleet {
     fn online(&mut self, id: MachineId, incarnation: Incarnation, event: &Event) {
         let link = self.links.entry(id).or_default();
         let was_online = std::mem::replace(&mut link.online, true);
-        link.last_seen = Some(event.at);
+        (link.last_seen, link.heard) = (Some(event.at), Some(event.mono));
         let silent_at = event.mono.saturating_add(self.settings.offline_after);
         self.mono_timers.set(MonoTimer::Offline(id), silent_at);
         let before = self.machines.get(&id).and_then(|machine| machine.incarnation);
@@ -150,6 +150,7 @@ impl Fleet {
         self.links.remove(&id);
         self.mono_timers.clear(MonoTimer::Offline(id));
         self.mono_timers.clear(MonoTimer::Lease(id));
+        self.stops.remove(&id);
         let resting = self.cooling.iter().filter(|(_, machines)| machines.contains(&id));
         for job in resting.map(|(job, _)| *job).collect::<Vec<JobId>>() {
             self.cool_down_over(job, id);

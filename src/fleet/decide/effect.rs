@@ -161,7 +161,7 @@ pub(super) fn settled(
     // A stop that came after the intent has waited for this.
     let answer = match live.lease.state {
         LeaseState::Revoking { why, .. } => {
-            let ttl = draft.fleet.revoked_ttl(live.machine.id, live.lease, draft.now);
+            let ttl = draft.fleet.revoked_ttl(live.machine.id, live.lease, draft.now.mono);
             Answer::Stop { why, ttl_ms: duration_ms(ttl) }
         }
         LeaseState::Offered | LeaseState::Held { .. } => go_on(draft, live),

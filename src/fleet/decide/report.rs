@@ -171,8 +171,8 @@ pub(super) fn go_on(draft: &Draft<'_>, live: Live<'_>) -> Answer {
     match live.lease.state {
         LeaseState::Offered | LeaseState::Held { .. } => Answer::Continue { ttl_ms },
         LeaseState::Revoking { why, .. } => {
-            let ttl_ms = duration_ms(draft.fleet.revoked_ttl(live.machine.id, live.lease, draft.now));
-            if draft.fleet.waits_for_commit(live.lease, draft.now.wall) {
+            let ttl_ms = duration_ms(draft.fleet.revoked_ttl(live.machine.id, live.lease, draft.now.mono));
+            if draft.fleet.waits_for_commit(live.lease, draft.now.mono) {
                 return Answer::Continue { ttl_ms };
             }
             Answer::Stop { why, ttl_ms }

@@ -50,8 +50,8 @@ pub(super) fn not_stopped(
     job: &Job,
 ) -> Option<(Category, String)> {
     let LeaseState::Revoking { why, .. } = lease.state else { return None };
-    let heard = draft.fleet.links.get(&machine.id)?.last_seen?;
-    if draft.now.wall.since(heard) > draft.fleet.settings.ttl.saturating_add(draft.fleet.settings.ttl_margin) {
+    let heard = draft.fleet.links.get(&machine.id)?.heard?;
+    if draft.now.mono.since(heard) >= draft.fleet.settings.ttl.saturating_add(draft.fleet.settings.ttl_margin) {
         return None;
     }
     let name = &machine.name;

@@ -86,6 +86,41 @@ fn an_agent_that_does_not_even_stop_loses_its_lease_for_its_own_fault() {
 }
 
 #[test]
+fn how_long_a_stop_may_take_follows_no_clock_that_is_set() {
+    let (mut world, agent) = world();
+    let job = world.submit(request("enter"));
+    let offer = world.start(&agent);
+    renew_for(&mut world, &agent, &offer, 130);
+    // The system's clock is put right, far ahead: the agent has its minute all the same.
+    world.now.wall = world.now.wall.saturating_add(seconds(3_600));
+    for _ in 0..4 {
+        let Answer::Stop { ttl_ms, .. } = world.renew(&agent, &offer).unwrap().answer else { panic!("it is to stop") };
+        assert_eq!(ttl_ms, 30_000);
+        world.wait(seconds(10));
+    }
+    world.now.wall = world.now.wall.saturating_add(seconds(3_600));
+    world.wait(seconds(60));
+    let failure = world.job(job).attempts[0].failure.clone().unwrap();
+    assert_eq!(failure.category, Category::MachineLost, "silent since, though it was heard after it was told");
+    assert!(failure.message.contains("did not renew it"), "{}", failure.message);
+}
+
+#[test]
+fn after_a_restart_of_the_controller_a_stop_may_take_its_time_again() {
+    let (mut world, agent) = world();
+    world.submit(request("enter"));
+    let offer = world.start(&agent);
+    renew_for(&mut world, &agent, &offer, 180);
+    world.now.wall = world.now.wall.saturating_add(seconds(3_600));
+    world.restart();
+    let Answer::Stop { ttl_ms, .. } = world.renew(&agent, &offer).unwrap().answer else { panic!("it is to stop") };
+    assert_eq!(ttl_ms, 30_000);
+    renew_for(&mut world, &agent, &offer, 80);
+    world.wait(seconds(10));
+    assert!(world.renew(&agent, &offer).is_err(), "and no longer than that");
+}
+
+#[test]
 fn a_machine_that_never_gets_ready_gives_the_job_back() {
     let (mut world, agent) = world();
     let job = world.submit(request("enter"));
