@@ -81,6 +81,16 @@ impl DesktopHandle {
         Self { line: Arc::clone(&self.line), lease: Some(self.line.gate.pass()) }
     }
 
+    #[must_use]
+    pub fn without_lease(&self) -> Self {
+        Self { line: Arc::clone(&self.line), lease: None }
+    }
+
+    /// What a program is started with: it ends with the lease. Without a lease nothing withdraws it.
+    pub fn lease_pass(&self) -> Pass {
+        self.lease.clone().unwrap_or_else(Pass::unfenced)
+    }
+
     /// Stops all input at once: a call under way ends with [`DesktopError::Fenced`] before its next burst, and every key and button is
     /// released. Returns without waiting for it; [`DesktopHandle::release_all`] waits.
     pub fn fence(&self) {

@@ -16,7 +16,7 @@ use super::{
     record, tables,
 };
 use crate::{
-    fleet::{ArtifactRow, Batch, IdempotencyKey, IdempotencyRow, Job, StateName, UniqueKeyRow},
+    fleet::{ArtifactRow, Batch, IdempotencyKey, IdempotencyRow, Job, StateName, SubscriberId, UniqueKeyRow},
     ids::{BatchId, JobId, Name},
     time::Timestamp,
 };
@@ -182,6 +182,9 @@ impl Work<'_> {
         let mut jobs = self.transaction.open_table(tables::JOBS)?;
         let job: Option<Job> = jobs.get(id.raw())?.map(|row| record::decode("a job", row.value())).transpose()?;
         let Some(job) = job.filter(is_terminal) else { return Ok(()) };
+        if self.is_still_told(&job)? {
+            return Ok(());
+        }
         let (raw, next) = (id.raw(), id.raw().saturating_add(1));
         let mut steps = self.transaction.open_table(tables::STEPS)?;
         let of_job = steps.range((raw, 0, 0)..(next, 0, 0))?.take(self.left.saturating_add(1));
@@ -208,6 +211,18 @@ impl Work<'_> {
             self.pruned.jobs += 1;
         }
         Ok(())
+    }
+
+    /// Where its messages go to stands in its row alone.
+    fn is_still_told(&self, job: &Job) -> Result<bool, StoreError> {
+        let pending = self.transaction.open_table(tables::PENDING_MESSAGES)?;
+        for number in (0u8..).take(job.spec.notify.len()) {
+            let subscriber = SubscriberId::Job(job.id, number).to_string();
+            if pending.range((subscriber.as_str(), 0)..=(subscriber.as_str(), u64::MAX))?.next().is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn loop_items(&mut self, id: JobId) -> Result<(), StoreError> {

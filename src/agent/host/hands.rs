@@ -31,6 +31,15 @@ impl Hands {
         Self { handle, hangs: Cell::new(false) }
     }
 
+    /// What programs are started with.
+    pub(super) fn pass(&self) -> Pass {
+        self.handle.lease_pass()
+    }
+
+    pub(super) fn without_lease(&self) -> Self {
+        Self::new(self.handle.without_lease())
+    }
+
     fn call<T: Send + 'static>(
         &self,
         name: &'static str,

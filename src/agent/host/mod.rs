@@ -74,6 +74,11 @@ impl Host {
     pub fn take_hands(&mut self, desktop: DesktopHandle) {
         self.hands = Hands::new(desktop);
     }
+
+    /// Between leases, for what touches nothing.
+    pub fn let_go(&mut self) {
+        self.hands = self.hands.without_lease();
+    }
 }
 
 impl World for Host {
@@ -134,11 +139,11 @@ impl World for Host {
 
     fn start(&mut self, program: &Program) -> Result<(), ProcessError> {
         // Dropping the handle leaves the program running.
-        process::start(program).map(drop)
+        process::start(program, &self.hands.pass()).map(drop)
     }
 
     fn run(&mut self, program: &Program, stdin: &str, limits: &RunLimits) -> Result<Box<dyn ProgramRun>, ProcessError> {
-        Ok(Box::new(programs::Run::begin(program, stdin, limits)?))
+        Ok(Box::new(programs::Run::begin(program, stdin, limits, &self.hands.pass())?))
     }
 
     fn secrets(&mut self) -> &mut Secrets {

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     agent::runner::{Ask, ProgramRun},
     desktop::{
-        Gate,
+        Pass,
         process::{self, Finished, ProcessError, Program, RunLimits},
     },
 };
@@ -20,23 +20,24 @@ const MOMENT: Duration = Duration::from_millis(50);
 /// One program on a thread of its own.
 pub(super) struct Run {
     program: String,
-    gate: Gate,
+    pass: Pass,
     told: Receiver<Result<Finished, ProcessError>>,
 }
 
 impl Run {
-    pub(super) fn begin(program: &Program, stdin: &str, limits: &RunLimits) -> Result<Self, ProcessError> {
-        let gate = Gate::new();
-        let pass = gate.pass();
+    /// Ends with `pass` too.
+    pub(super) fn begin(program: &Program, stdin: &str, limits: &RunLimits, pass: &Pass) -> Result<Self, ProcessError> {
+        let pass = pass.for_one_call();
+        let for_thread = pass.clone();
         let (tell, told) = mpsc::channel();
         let (owned, stdin, limits) = (program.clone(), stdin.as_bytes().to_vec(), limits.clone());
         let name = program.program.clone();
         let started = thread::Builder::new().name("run".to_owned()).spawn(move || {
             // Whoever asked may have gone.
-            let _ = tell.send(process::run(&owned, &stdin, &limits, &pass));
+            let _ = tell.send(process::run(&owned, &stdin, &limits, &for_thread));
         });
         match started {
-            Ok(_) => Ok(Self { program: name, gate, told }),
+            Ok(_) => Ok(Self { program: name, pass, told }),
             Err(error) => {
                 Err(ProcessError::NotStarted { program: name, reason: format!("no thread can be started: {error}") })
             }
@@ -57,14 +58,14 @@ impl ProgramRun for Run {
     }
 
     fn stop(&mut self) {
-        self.gate.close();
+        self.pass.give_up();
     }
 }
 
 /// Nobody waits for it any more: it ends.
 impl Drop for Run {
     fn drop(&mut self) {
-        self.gate.close();
+        self.pass.give_up();
     }
 }
 

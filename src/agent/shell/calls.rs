@@ -66,6 +66,10 @@ impl Shell {
     pub(super) fn poll_answered(&mut self, answer: Result<PollAnswer, LinkError>) {
         let answer = answer.map_err(|error| self.note(error));
         self.note_reached(answer.is_ok());
+        if let Some(unheard) = self.unheard.take_if(|_| answer.is_ok()) {
+            // Nobody waits where there is nothing left to tell.
+            let _ = unheard.send(());
+        }
         let now = self.clock.now().mono;
         self.session.handle_poll(answer, now);
         self.share_lease();

@@ -111,6 +111,7 @@ pub(super) fn start(
                 Work::Attempt(assignment) => desk.attempt(&mut host, *assignment),
                 Work::Survey { apps, machine } => desk.survey(&mut host, apps, machine),
                 Work::Versions { apps, machine } => {
+                    host.let_go();
                     let found = versions(&mut host, &Plan::looking(apps, machine));
                     desk.tell(News::Versions(found));
                 }

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use tokio::sync::oneshot;
+
 use super::shared::SharedLink;
 use crate::{
     agent::{
@@ -21,7 +23,11 @@ const MAX_STEPS: usize = 100;
 /// Between two tries while the controller is away.
 const PAUSE: Duration = Duration::from_secs(10);
 
-pub(super) async fn tell(link: SharedLink, spool: Spool, incarnation: Incarnation) {
+/// Once the controller has heard of this process: before that it takes the last one for alive, and what is told for its words.
+pub(super) async fn tell(link: SharedLink, spool: Spool, incarnation: Incarnation, heard: oneshot::Receiver<()>) {
+    if heard.await.is_err() {
+        return;
+    }
     for leftover in spool.leftovers(incarnation) {
         let attempt = leftover.label.attempt;
         tracing::info!(%attempt, steps = leftover.steps.len(), "telling of an attempt this agent was stopped in");

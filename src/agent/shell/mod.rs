@@ -27,6 +27,7 @@ use tokio::{
     sync::{
         Notify,
         mpsc::{UnboundedSender, unbounded_channel},
+        oneshot,
     },
     task::JoinHandle,
 };
@@ -132,6 +133,8 @@ struct Shell {
     facts_at: Mono,
     renewal_at: Mono,
     stopping: Stopping,
+    /// Until the controller has answered a poll of this process, and so knows that the one before is no more.
+    unheard: Option<oneshot::Sender<()>>,
 }
 
 /// Joins if need be, then works until it is told to stop.
@@ -158,7 +161,9 @@ pub async fn run(mut settings: AgentSettings, clock: Clock) -> Result<(), AgentE
     let hands = Seat { desktop, desk, news: news_sender, secrets };
     let mut shell = Shell::new(settings, clock, (identity, identity_dir), hands, blobs, facts)?;
     let uploads = tokio::spawn(uploads::run(shell.link.clone(), shell.spool.clone(), Arc::clone(&shell.uploads)));
-    let late = tokio::spawn(late::tell(shell.link.clone(), shell.spool.clone(), shell.incarnation));
+    let (unheard, heard) = oneshot::channel();
+    shell.unheard = Some(unheard);
+    let late = tokio::spawn(late::tell(shell.link.clone(), shell.spool.clone(), shell.incarnation, heard));
     tracing::info!(
         machine = %shell.identity.joined.name,
         controller = shell.identity.joined.controller,
@@ -228,6 +233,7 @@ impl Shell {
             facts_at: now.mono,
             renewal_at: Mono::default(),
             stopping: Stopping::No,
+            unheard: None,
         })
     }
 

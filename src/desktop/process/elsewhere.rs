@@ -23,7 +23,7 @@ impl Running {
     }
 }
 
-pub fn start(_program: &Program) -> Result<Running, ProcessError> {
+pub fn start(_program: &Program, _pass: &Pass) -> Result<Running, ProcessError> {
     Err(ProcessError::Unsupported { what: "started" })
 }
 

@@ -80,12 +80,12 @@ impl Drop for Running {
     }
 }
 
-/// Starts a program that is to go on: an application. Its streams go nowhere.
-pub fn start(program: &Program) -> Result<Running, ProcessError> {
+/// Starts a program that is to go on: an application. Its streams go nowhere. Not after `pass` was withdrawn.
+pub fn start(program: &Program, pass: &Pass) -> Result<Running, ProcessError> {
     let mark = mark();
     let mut command = command(program, &mark)?;
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let child = command.spawn().map_err(|error| not_started(program, &error))?;
+    let child = spawn_within(&mut command, program, pass)?;
     let pid = child.id();
     Ok(Running { child: Some(child), pid, mark })
 }
@@ -96,7 +96,7 @@ pub fn run(program: &Program, stdin: &[u8], limits: &RunLimits, pass: &Pass) -> 
     let mark = mark();
     let mut command = command(program, &mark)?;
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| not_started(program, &error))?;
+    let mut child = spawn_within(&mut command, program, pass)?;
     let pid = child.id();
 
     if let Some(mut pipe) = child.stdin.take() {
@@ -121,6 +121,12 @@ pub fn run(program: &Program, stdin: &[u8], limits: &RunLimits, pass: &Pass) -> 
             Ok(Finished { exit: exit(status), stdout, stderr, took: watch.elapsed() })
         }
     }
+}
+
+/// Looks at the pass right before: whoever was stopped in between must not begin anything.
+fn spawn_within(command: &mut Command, program: &Program, pass: &Pass) -> Result<Child, ProcessError> {
+    pass.check().map_err(|_| ProcessError::Fenced { program: program.program.clone() })?;
+    command.spawn().map_err(|error| not_started(program, &error))
 }
 
 enum End {
@@ -308,7 +314,7 @@ mod tests {
 
     #[test]
     fn an_application_is_started_watched_and_ended_with_its_children() {
-        let app = start(&shell("sleep 984 & wait")).unwrap();
+        let app = start(&shell("sleep 984 & wait"), &Pass::unfenced()).unwrap();
         assert!(app.is_alive());
         assert_eq!(app.exit(), None);
         let (pid, mark) = (app.pid(), app.mark.clone());
@@ -319,7 +325,7 @@ mod tests {
 
     #[test]
     fn an_application_that_ended_tells_how() {
-        let app = start(&shell("exit 7")).unwrap();
+        let app = start(&shell("exit 7"), &Pass::unfenced()).unwrap();
         while app.exit().is_none() {
             thread::yield_now();
         }

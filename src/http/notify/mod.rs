@@ -8,6 +8,7 @@ mod guard;
 mod letter;
 mod outlet;
 mod sign;
+mod silence;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -25,6 +26,7 @@ use crate::{
 use acknowledge::Acknowledger;
 use letter::Letter;
 use outlet::{Outlet, Undelivered};
+use silence::Silences;
 
 /// Messages read for one subscriber at once.
 const RUN: usize = 50;
@@ -40,6 +42,7 @@ struct Sender {
     app: App,
     outlet: Outlet,
     acknowledger: Acknowledger,
+    silences: Silences,
     /// Of all messages, as `CloudEvents` asks for.
     source: String,
 }
@@ -51,7 +54,7 @@ pub(crate) async fn run(app: App, source: String) {
     let concurrency = settings.concurrency;
     let acknowledger = Acknowledger::start(handle.clone());
     let outlet = Outlet::new(settings);
-    let sender = Arc::new(Sender { app: app.clone(), outlet, acknowledger, source });
+    let sender = Arc::new(Sender { app: app.clone(), outlet, acknowledger, silences: Silences::default(), source });
     let mut runs: JoinSet<SubscriberId> = JoinSet::new();
     let mut busy: BTreeSet<SubscriberId> = BTreeSet::new();
     while !*closing.borrow() {
@@ -139,9 +142,30 @@ impl Sender {
         let sent = async {
             let target = self.target(due).await?;
             let letter = self.compose(&due.subscriber, message).await?;
-            self.outlet.send(&target, &letter, self.app.clock().now().wall).await
+            match &due.subscriber {
+                SubscriberId::Channel(_) => self.outlet.send(&target, &letter, self.app.clock().now().wall).await,
+                SubscriberId::Job(..) => self.send_unless_silent(&target, &letter).await,
+            }
         };
         sent.await.map_err(|undelivered| attempted(seq, kind, at, undelivered))
+    }
+
+    /// Channels are few, and each is sent to by one at a time; jobs are many.
+    async fn send_unless_silent(&self, target: &Target, letter: &Letter) -> Result<u16, Undelivered> {
+        let clock = self.app.clock();
+        let receiver = origin(&target.url);
+        self.silences.ask(&receiver, clock.now().mono).map_err(|left| Undelivered {
+            retry_after: Some(left),
+            ..Undelivered::without_answer("the receiver has not answered others; it is tried again soon".to_owned())
+        })?;
+        let sent = self.outlet.send(target, letter, clock.now().wall).await;
+        match &sent {
+            Err(undelivered) if undelivered.status.is_none() => {
+                self.silences.did_not_answer(&receiver, clock.now().mono);
+            }
+            _ => self.silences.answered(&receiver),
+        }
+        sent
     }
 
     async fn compose(&self, to: &SubscriberId, message: &Message) -> Result<Letter, Undelivered> {
@@ -164,6 +188,11 @@ impl Sender {
             Err(error) => Err(Undelivered::without_answer(error.to_string())),
         }
     }
+}
+
+/// Scheme, host and port. What cannot be read is a receiver of its own, and refused where it is sent to.
+fn origin(url: &str) -> String {
+    reqwest::Url::parse(url).map_or_else(|_| url.to_owned(), |url| url.origin().ascii_serialization())
 }
 
 fn attempted(seq: u64, kind: String, at: Timestamp, undelivered: Undelivered) -> Attempted {

@@ -4,7 +4,7 @@ use super::fields::Fields;
 use super::names::{nearest, one_of};
 use super::target::transpose;
 use super::{Around, Reader};
-use crate::workflow::model::{Action, ForEach, Items, Kind, OnError};
+use crate::workflow::model::{Action, ForEach, Items, Kind, OnError, Step};
 use crate::workflow::node::{Node, Tree};
 
 /// What `loop` says while its steps run.
@@ -32,6 +32,10 @@ impl Reader {
             .and_then(|node| self.steps(node, &format!("{path}/steps"), depth + 1));
         let result = fields.take("result").map(|node| self.value(node));
         self.around.pop();
+        if kept && steps.as_ref().is_some_and(|steps| commits(steps) > 1) {
+            let detail = "an item of a loop with a `key` may come to one commit: one word is kept of it, done or not";
+            self.fault_with(node, detail, "make a loop of its own, with the same `key`, of the steps for the second");
+        }
         self.looped = true;
         fields.finish("`for_each`", &[], self);
         Some(Action::ForEach(Box::new(ForEach {
@@ -115,4 +119,17 @@ impl Reader {
         };
         self.fault_with(node, format!("`loop.{property}` is not known {place}"), advice);
     }
+}
+
+/// How many commits one way through these steps may come to.
+fn commits(steps: &[Step]) -> usize {
+    let of_one = |step: &Step| {
+        let inside = match &step.action {
+            Action::If { then, otherwise, .. } => commits(then).max(commits(otherwise)),
+            Action::ForEach(each) => commits(&each.steps),
+            _ => 0,
+        };
+        usize::from(step.commit.is_some()) + inside
+    };
+    steps.iter().map(of_one).sum()
 }
