@@ -354,6 +354,12 @@ impl Job {
         self.attempts.iter().rev().find(|attempt| attempt.id == id)
     }
 
+    pub(super) fn count_artifacts(&mut self, attempt: AttemptId, more: u32) {
+        if let Some(attempt) = self.attempts.iter_mut().rev().find(|own| own.id == attempt) {
+            attempt.artifacts = attempt.artifacts.saturating_add(more);
+        }
+    }
+
     /// The machine of the last attempt.
     pub fn machine(&self) -> Option<&MachineName> {
         self.attempts.last().map(|attempt| &attempt.machine)

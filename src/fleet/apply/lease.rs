@@ -43,6 +43,10 @@ pub(super) fn apply(fleet: &mut Fleet, event: &Event) {
         Fact::AttemptLateReport { job, attempt, attempt_number, steps, artifacts, .. } => {
             let evidence = Evidence { job: *job, attempt: *attempt, attempt_number: *attempt_number, at, late: true };
             fleet.keep(evidence, steps, artifacts);
+            let more = u32::try_from(artifacts.len()).unwrap_or(u32::MAX);
+            if more > 0 {
+                fleet.change_open_job(*job, |job| job.count_artifacts(*attempt, more));
+            }
         }
         _ => {}
     }

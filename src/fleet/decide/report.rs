@@ -388,6 +388,8 @@ fn keep_evidence(draft: &mut Draft<'_>, machine: &Machine, fence: Fence, body: R
     let kept = usize::try_from(draft.fleet.settings.max_artifacts_per_attempt.saturating_sub(attempt.artifacts));
     let mut artifacts = progress.artifacts;
     artifacts.truncate(kept.unwrap_or(usize::MAX));
+    let more = u32::try_from(artifacts.len()).unwrap_or(u32::MAX);
+    let settled = job.filter(|job| more > 0 && job.is_settled()).cloned();
     draft.push(Fact::AttemptLateReport {
         job: fence.job,
         machine: machine.id,
@@ -398,4 +400,9 @@ fn keep_evidence(draft: &mut Draft<'_>, machine: &Machine, fence: Fence, body: R
         steps: progress.steps,
         artifacts,
     });
+    // They count like those that came in time, or the limit would hold for each report alone.
+    if let Some(mut row) = settled {
+        row.count_artifacts(fence.attempt, more);
+        draft.push(Fact::JobNoted { row: Some(Box::new(row)) });
+    }
 }

@@ -3,9 +3,9 @@
 use super::world::*;
 use crate::{
     fleet::{
-        Command, CreateJoinToken, CreateToken, DocumentSpec, FailedStep, IntentReport, JobRequest, LoopItem,
-        LoopItemState, LoopReport, ModeName, PoolSpec, Progress, PutDocument, Refusal, Reply, ReportBody, ReportReply,
-        Role, SetMode, SettledReport, StepRecord,
+        Artifact, Command, CreateJoinToken, CreateToken, DocumentSpec, End, FailedStep, IntentReport, JobRequest,
+        LoopItem, LoopItemState, LoopReport, ModeName, PoolSpec, Progress, PutDocument, Refusal, Reply, ReportBody,
+        ReportReply, Role, SetMode, SettledReport, StepRecord,
     },
     ids::{Digest, Json},
 };
@@ -190,4 +190,42 @@ fn texts_and_priorities() {
     refused(&mut world, "invalid", |world| world.execute(job(key(0))));
     world.execute(job(JobRequest { priority: -100, ..request("enter") })).unwrap();
     refused(&mut world, "invalid", |world| world.execute(job(JobRequest { priority: 101, ..request("enter") })));
+}
+
+#[test]
+fn pictures_that_come_late_count_as_those_that_came_in_time() {
+    let (mut world, mut agents) = World::with_machines(1);
+    world.fleet.settings.max_artifacts_per_attempt = 5;
+    let picture = |name: &str| Artifact {
+        name: name.to_owned(),
+        digest: Digest::of(name.as_bytes()),
+        bytes: 1,
+        content_type: "image/png".to_owned(),
+    };
+    let pictures = |first, second| {
+        let artifacts = vec![picture(first), picture(second)];
+        ReportBody::Steps(Progress { artifacts, ..step(1) })
+    };
+    let job = world.submit(request("enter"));
+    let offer = world.start(&agents[0]);
+    world.wait(seconds(40));
+    let before = agents[0].clone();
+    // The job is still open, then it has settled.
+    world.report(&before, &offer, 3, pictures("1", "2")).unwrap_err();
+    assert_eq!(world.job(job).attempts[0].artifacts, 2);
+    world.start_agent(&mut agents[0]);
+    let cancelled = Command::CancelJob(crate::fleet::CancelJob { job, by: person() });
+    world.execute(cancelled).unwrap();
+    assert!(world.job(job).is_settled());
+    for _ in 0..3 {
+        world.report(&before, &offer, 4, pictures("3", "4")).unwrap_err();
+    }
+    assert_eq!(world.disk.artifacts.len(), 5, "no more than in time");
+    assert_eq!(world.job(job).attempts[0].artifacts, 5);
+
+    let job = world.submit(request("enter"));
+    let offer = world.start(&agents[0]);
+    world.complete(&agents[0], &offer, End::Succeeded { output: None });
+    world.report(&agents[0], &offer, 4, pictures("5", "6")).unwrap_err();
+    assert_eq!(world.job(job).attempts[0].artifacts, 2);
 }
