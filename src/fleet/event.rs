@@ -133,6 +133,8 @@ facts! {
     }
     /// Of a settled job: its row as it is from now on. Not logged; the events with it say why.
     "job.noted" JobNoted { #[serde(skip)] row: Option<Box<Job>>, }
+    /// What the report said that was applied last in this lease. Not logged.
+    "attempt.marked" AttemptMarked { machine: MachineId, epoch: Epoch, mark: Digest, }
     "machine.joined" MachineJoined { machine: Box<Machine>, join_token: JoinTokenId, rejoined: bool, }
     "machine.online" MachineOnline { machine: MachineId, incarnation: Incarnation, }
     "machine.offline" MachineOffline { machine: MachineId, }
@@ -258,7 +260,13 @@ impl Event {
     /// Whether it changes rows of the store. What became of a message is not logged, and kept all the same.
     pub const fn changes_rows(&self) -> bool {
         self.is_durable()
-            || matches!(self.fact, Fact::JobNoted { .. } | Fact::MessagesSettled { .. } | Fact::MessageFailed { .. })
+            || matches!(
+                self.fact,
+                Fact::AttemptMarked { .. }
+                    | Fact::JobNoted { .. }
+                    | Fact::MessagesSettled { .. }
+                    | Fact::MessageFailed { .. }
+            )
     }
 
     /// Whether it is logged and committed; the others are heartbeats and the like.
@@ -269,6 +277,7 @@ impl Event {
                 | Fact::MachineStalePoll { .. }
                 | Fact::CooledDown { .. }
                 | Fact::FitChecked {}
+                | Fact::AttemptMarked { .. }
                 | Fact::JobNoted { .. }
                 | Fact::MessagesSettled { .. }
                 | Fact::MessageFailed { .. }

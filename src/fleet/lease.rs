@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::{AttemptId, Epoch, Incarnation, JobId},
+    ids::{AttemptId, Digest, Epoch, Incarnation, JobId},
     time::Timestamp,
 };
 
@@ -18,6 +18,9 @@ pub struct Lease {
     pub number: u64,
     /// What that report was answered, for when it is repeated.
     pub answer: Option<Answer>,
+    /// Of what that report said, so that no other one is taken for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Digest>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +78,8 @@ pub struct EndedLease {
     pub incarnation: Incarnation,
     pub number: u64,
     pub answer: Answer,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Digest>,
 }
 
 /// What every report carries besides its body.

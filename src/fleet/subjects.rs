@@ -10,6 +10,10 @@ fn of_document(kind: DocumentKind, name: &Name) -> Subjects {
     Subjects { document: Some((kind, name.clone())), ..Subjects::default() }
 }
 
+fn of_channel(name: &Name) -> Subjects {
+    of_document(DocumentKind::Channel, name)
+}
+
 impl Event {
     pub fn subjects(&self) -> Subjects {
         let none = Subjects::default();
@@ -60,9 +64,7 @@ impl Event {
             | Fact::MachineCertificateRenewed { machine, .. }
             | Fact::MachineCertificateSettled { machine, .. }
             | Fact::MachineRemoved { machine, .. } => Subjects { machine: Some(*machine), ..none },
-            Fact::ChannelReplayed { channel, .. } | Fact::ChannelParked { channel, .. } => {
-                of_document(DocumentKind::Channel, channel)
-            }
+            Fact::ChannelReplayed { channel, .. } | Fact::ChannelParked { channel, .. } => of_channel(channel),
             Fact::WorkflowStored { document }
             | Fact::AppStored { document }
             | Fact::PoolStored { document }
@@ -79,6 +81,7 @@ impl Event {
             | Fact::FleetRestored { .. }
             | Fact::FitChecked {}
             | Fact::JobNoted { .. }
+            | Fact::AttemptMarked { .. }
             | Fact::MessagesSettled { .. }
             | Fact::MessageFailed { .. } => none,
         }

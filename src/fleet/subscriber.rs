@@ -151,8 +151,15 @@ impl Notify {
 }
 
 /// Facts that are not logged, so nobody can be told of them.
-const UNTOLD: &[&str] =
-    &["job.cooled_down", "job.noted", "machine.heard", "fleet.fit_checked", "message.settled", "message.failed"];
+const UNTOLD: &[&str] = &[
+    "attempt.marked",
+    "job.cooled_down",
+    "job.noted",
+    "machine.heard",
+    "fleet.fit_checked",
+    "message.settled",
+    "message.failed",
+];
 /// Names under which changes of a machine's mode are told; they are logged as `machine.mode_changed`.
 const MODES: [&str; 4] = ["machine.active", "machine.draining", "machine.maintenance", "machine.quarantined"];
 

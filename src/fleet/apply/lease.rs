@@ -40,6 +40,14 @@ pub(super) fn apply(fleet: &mut Fleet, event: &Event) {
         }
         Fact::AttemptFinished { .. } => fleet.finished(event),
         Fact::AttemptDeclined { .. } => fleet.declined(event),
+        Fact::AttemptMarked { machine, epoch, mark } => fleet.change_machine(*machine, |machine| {
+            let (lease, ended) = (machine.lease.as_mut(), machine.ended_lease.as_mut());
+            if let Some(lease) = lease.filter(|lease| lease.epoch == *epoch) {
+                lease.mark = Some(*mark);
+            } else if let Some(ended) = ended.filter(|ended| ended.epoch == *epoch) {
+                ended.mark = Some(*mark);
+            }
+        }),
         Fact::AttemptLateReport { job, attempt, attempt_number, steps, artifacts, .. } => {
             let evidence = Evidence { job: *job, attempt: *attempt, attempt_number: *attempt_number, at, late: true };
             fleet.keep(evidence, steps, artifacts);
@@ -213,6 +221,7 @@ impl Fleet {
             since: at,
             number: 0,
             answer: None,
+            mark: None,
         };
         self.change_machine(*machine, |machine| {
             machine.lease = Some(lease);
@@ -269,6 +278,7 @@ impl Fleet {
         self.change_lease(machine, |lease| {
             lease.number = number;
             lease.answer = Some(answer.clone());
+            lease.mark = None;
         });
     }
 
@@ -306,7 +316,8 @@ impl Fleet {
             // One that ended without a report has no answer to repeat: that of the lease before may still be wanted.
             if let Some((number, incarnation)) = answered {
                 let (epoch, attempt) = (lease.epoch, lease.attempt());
-                machine.ended_lease = Some(EndedLease { epoch, attempt, incarnation, number, answer: Answer::Done });
+                let answer = Answer::Done;
+                machine.ended_lease = Some(EndedLease { epoch, attempt, incarnation, number, answer, mark: None });
             }
         });
     }

@@ -39,6 +39,7 @@ pub fn apply(fleet: &mut Fleet, event: &Event) {
         | Fact::AttemptRevoked { .. }
         | Fact::AttemptFinished { .. }
         | Fact::AttemptDeclined { .. }
+        | Fact::AttemptMarked { .. }
         | Fact::AttemptLateReport { .. } => lease::apply(fleet, event),
         Fact::AttemptIntentRecorded { .. }
         | Fact::AttemptEffectSettled { .. }

@@ -42,6 +42,11 @@ pub(super) fn check(draft: &mut Draft<'_>, machine: &Machine, poll: &Poll) -> Re
         let mode = Mode { name: ModeName::Quarantined, reason, by: Principal::System, since: draft.now.wall };
         draft.push(Fact::MachineModeChanged { machine: machine.id, mode });
         machine::withdraw_offer(draft, machine);
+        // Of two starts one holds the lease, and its reports are told apart. Of one start twice both hold it: whatever they do is
+        // done twice, so both have to stop.
+        if behind {
+            machine::stop(draft, machine);
+        }
     }
     Err(Refusal::DuplicateIdentity { returned })
 }

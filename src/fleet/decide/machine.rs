@@ -101,7 +101,7 @@ pub(super) fn withdraw_offer(draft: &mut Draft<'_>, machine: &Machine) {
     }
 }
 
-fn stop(draft: &mut Draft<'_>, machine: &Machine) {
+pub(super) fn stop(draft: &mut Draft<'_>, machine: &Machine) {
     let fleet = draft.fleet;
     let job = machine.lease.as_ref().and_then(|lease| fleet.jobs.get(&lease.job()));
     if let Some((job, run)) = job.and_then(|job| Some((job, job.run()?)))

@@ -11,6 +11,7 @@ mod machine;
 mod needs;
 mod outbox;
 mod poll;
+mod repeat;
 mod report;
 mod restore;
 mod retry;

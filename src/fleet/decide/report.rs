@@ -6,7 +6,7 @@ use super::{
     Answer as Decided, effect,
     ended::{self, Ended},
     poll::{authenticated, check_readiness, update_readiness},
-    standstill,
+    repeat, standstill,
 };
 use crate::mutant::{Mutant, is_on};
 use crate::{
@@ -42,10 +42,12 @@ pub(super) fn report(draft: &mut Draft<'_>, command: Report, found: &Found) -> D
     let machine = authenticated(draft, &command.certificate)?;
     let Report { fence, readiness, body, .. } = command;
     check(draft, &body, &readiness)?;
+    let mark = repeat::mark(&body);
     if let Some(ended) = &machine.ended_lease
         && (ended.epoch, ended.attempt, ended.incarnation, ended.number)
             == (fence.epoch, fence.attempt, fence.incarnation, fence.number)
         && !matches!(body, ReportBody::Renew)
+        && repeat::repeats(ended.mark, mark)
         && !is_on(Mutant::ForgetTheFirstAnswer)
     {
         return Ok(reply(machine, ended.answer.clone(), true));
@@ -59,6 +61,7 @@ pub(super) fn report(draft: &mut Draft<'_>, command: Report, found: &Found) -> D
         return renew(draft, live);
     }
     if fence.number == live.lease.number
+        && repeat::repeats(live.lease.mark, mark)
         && let Some(answer) = &live.lease.answer
     {
         return Ok(reply(machine, answer.clone(), true));
@@ -86,6 +89,7 @@ pub(super) fn report(draft: &mut Draft<'_>, command: Report, found: &Found) -> D
         ReportBody::Complete { progress, end } => complete(draft, live, progress, end)?,
         ReportBody::Renew => unreachable!("a renewal was answered above"),
     };
+    draft.push(Fact::AttemptMarked { machine: live.machine.id, epoch: live.lease.epoch, mark });
     Ok(reply(machine, answer, false))
 }
 

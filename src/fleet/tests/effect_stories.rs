@@ -177,6 +177,31 @@ fn a_later_attempt_on_any_machine_settles_what_is_open_and_goes_on_after_it() {
 }
 
 #[test]
+fn an_intent_under_a_number_that_was_something_else_is_not_recorded() {
+    let (mut world, agents) = World::with_machines(1);
+    let job = world.submit(request("enter"));
+    let offer = world.start(&agents[0]);
+    let steps = ReportBody::Steps(step(1));
+    goes_on(&world.report(&agents[0], &offer, 3, steps.clone()));
+    // A machine set back to a moment ago says something else this time.
+    let stale = Err(Refusal::WrongNumber { got: 3, expected: 4 });
+    assert_eq!(world.report(&agents[0], &offer, 3, intent(true)), stale);
+    assert!(world.job(job).journal.intent.is_none());
+    world.restart();
+    assert_eq!(world.report(&agents[0], &offer, 3, intent(true)), stale, "also after a restart");
+    goes_on(&world.report(&agents[0], &offer, 3, steps));
+    goes_on(&world.report(&agents[0], &offer, 4, round_intent("a")));
+    let other = Err(Refusal::WrongNumber { got: 4, expected: 5 });
+    assert_eq!(world.report(&agents[0], &offer, 4, round_intent("b")), other);
+    assert!(world.report(&agents[0], &offer, 4, round_intent("a")).unwrap().repeated);
+    goes_on(&world.report(&agents[0], &offer, 5, round_settled("a", true)));
+    let done = end(End::Succeeded { output: None });
+    world.report(&agents[0], &offer, 6, done.clone()).unwrap();
+    assert_eq!(world.report(&agents[0], &offer, 6, intent(true)).unwrap_err().code(), "lease_lost");
+    assert!(world.report(&agents[0], &offer, 6, done).unwrap().repeated);
+}
+
+#[test]
 fn what_has_not_happened_is_done_by_the_attempt_that_found_out() {
     let (mut world, mut agents) = World::with_machines(1);
     twice(&mut world);

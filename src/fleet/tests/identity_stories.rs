@@ -2,7 +2,7 @@
 
 use super::world::*;
 use crate::{
-    fleet::{Command, End, JoinMachine, ModeName, Refusal, Reply, StateName},
+    fleet::{Answer, Command, End, JoinMachine, ModeName, Refusal, Reply, RevokeWhy, StateName},
     ids::Incarnation,
 };
 
@@ -87,6 +87,22 @@ fn a_machine_set_back_to_a_snapshot_counts_backwards_and_is_quarantined() {
     assert_eq!(mode(&world, &agents[0]), active());
     assert!(world.poll_numbered(&agents[0], 20).is_err());
     assert_eq!(mode(&world, &agents[0]), quarantined());
+}
+
+#[test]
+fn what_a_machine_runs_that_is_alive_twice_as_one_start_is_stopped() {
+    let (mut world, agents) = World::with_machines(1);
+    let job = world.submit(request("enter"));
+    let offer = world.start(&agents[0]);
+    for number in 3..60 {
+        world.poll_numbered(&agents[0], number).unwrap();
+    }
+    assert!(world.poll_numbered(&agents[0], 20).is_err());
+    assert_eq!(mode(&world, &agents[0]), quarantined());
+    let told = world.renew(&agents[0], &offer).unwrap().answer;
+    assert!(matches!(told, Answer::Stop { why: RevokeWhy::Mode, .. }), "{told:?}");
+    world.complete(&agents[0], &offer, End::Cancelled);
+    assert_eq!(world.state(job), StateName::Queued, "for a machine that is one");
 }
 
 #[test]

@@ -9,7 +9,9 @@ impl Model {
     pub(super) fn report(&mut self, machine: usize, says: Says, number: Number, which: Which) -> Answer {
         let Some((epoch, number)) = self.fence(machine, says, number, which) else { return Answer::Nothing };
         let incarnation = self.machines[machine].incarnation;
-        if says != Says::Renew && self.machines[machine].ended == Some((epoch, incarnation, number)) {
+        let own = &self.machines[machine];
+        let repeats = own.last_words.is_some_and(|before| says.repeats(before));
+        if repeats && own.ended == Some((epoch, incarnation, number)) {
             return Answer::Again(Said::Over);
         }
         let Some(lease) = self.machines[machine]
@@ -24,7 +26,7 @@ impl Model {
         if says == Says::Renew {
             return if accepted { answer(self.go_on(machine)) } else { Answer::WrongOrder };
         }
-        if let Some(said) = lease.said.filter(|_| number == lease.number) {
+        if let Some((said, _)) = lease.said.filter(|(_, before)| number == lease.number && says.repeats(*before)) {
             return Answer::Again(said);
         }
         if number != lease.number + 1 {
@@ -85,16 +87,18 @@ impl Model {
             Says::Settled(done) => self.settled(job, done),
             Says::Decline if revoked.is_none() => {
                 self.declined(job, Some(number));
+                self.machines[machine].last_words = Some(says);
                 return Answer::Over;
             }
             _ => {
                 self.end(job, says, revoked, number);
+                self.machines[machine].last_words = Some(says);
                 return Answer::Over;
             }
         }
         let said = self.go_on(machine);
         if let Some(lease) = &mut self.machines[machine].lease {
-            (lease.number, lease.said) = (number, Some(said));
+            (lease.number, lease.said) = (number, Some((said, says)));
         }
         answer(said)
     }

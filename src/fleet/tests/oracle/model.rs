@@ -58,6 +58,15 @@ pub(super) enum Says {
     Settled(bool),
 }
 
+impl Says {
+    /// Whether the other one, under the same number, is this one again.
+    pub(super) fn repeats(self, other: Self) -> bool {
+        let failed = |says| matches!(says, Self::Failed | Self::Business);
+        let intends = |says| matches!(says, Self::Intends(_));
+        self == other || (failed(self) && failed(other)) || (intends(self) && intends(other))
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Decision {
     Retry,
@@ -207,7 +216,8 @@ pub(super) struct Lease {
     pub(super) incarnation: Option<u64>,
     pub(super) revoked: Option<(Why, u64)>,
     pub(super) number: u64,
-    pub(super) said: Option<Said>,
+    /// What that report was told, and what it had said.
+    pub(super) said: Option<(Said, Says)>,
 }
 
 #[derive(Debug, Clone)]
@@ -221,6 +231,8 @@ pub(super) struct Machine {
     pub(super) lease: Option<Lease>,
     /// Epoch, incarnation and number of the report that ended the last lease.
     pub(super) ended: Option<(u64, u64, u64)>,
+    /// What that report said.
+    pub(super) last_words: Option<Says>,
     /// Epochs of all its leases, oldest first, each with its job.
     pub(super) epochs: Vec<(u64, usize)>,
 }
@@ -257,6 +269,7 @@ impl Model {
             incarnation: number,
             lease: None,
             ended: None,
+            last_words: None,
             epochs: Vec::new(),
         };
         Self {
