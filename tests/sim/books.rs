@@ -168,8 +168,7 @@ impl Books {
             // Whoever decides so has seen to the rest by hand.
             (JobState::Succeeded, _) if decided == Some(ReviewDecision::Succeed) => return None,
             (JobState::Succeeded, _) => rounds.unwrap_or(usize::from(SAVING.contains(&job.workflow.as_str()))),
-            (JobState::Cancelled, _) => 0,
-            (JobState::Failed, Some(Effect::None)) => 0,
+            (JobState::Cancelled, _) | (JobState::Failed, Some(Effect::None)) => 0,
             (JobState::Failed, Some(Effect::Committed)) => rounds.unwrap_or(1),
             (JobState::Failed, Some(Effect::Unknown)) if decided == Some(ReviewDecision::Fail) => rounds.unwrap_or(0),
             (JobState::Failed, _) => return Some(format!("{id} failed with the effect {effect:?}")),

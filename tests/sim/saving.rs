@@ -161,14 +161,13 @@ impl Agent {
                     let (step, key, vars) = (save.reference(), save.key(), json!({}));
                     session.settled(SettledReport { step, key, done: true, vars });
                 }
-                match &mut save.rounds {
-                    Some(rounds) => {
-                        desk.saving = Saving::Before;
-                        let result = json!({ "by": desk.offer.attempt });
-                        books.result(desk.offer.job, &rounds.left[0], &result);
-                        session.looped(rounds.ended(LoopItemState::Done, result));
-                    }
-                    None => (desk.saving, desk.step) = (Saving::Over, save.step + 1),
+                if let Some(rounds) = &mut save.rounds {
+                    desk.saving = Saving::Before;
+                    let result = json!({ "by": desk.offer.attempt });
+                    books.result(desk.offer.job, &rounds.left[0], &result);
+                    session.looped(rounds.ended(LoopItemState::Done, result));
+                } else {
+                    (desk.saving, desk.step) = (Saving::Over, save.step + 1);
                 }
             }
             Saving::Pressed { .. } => {
