@@ -67,7 +67,7 @@ impl World {
         }
         if let Some(due) = self.site.due_in() {
             let at_ms = self.now_ms + u64::try_from(due.as_millis()).unwrap().max(1);
-            self.at(at_ms, Happening::Engine);
+            self.plan_engine(at_ms);
         }
     }
 

@@ -86,6 +86,9 @@ pub(crate) struct World {
     now_ms: u64,
     planned: BinaryHeap<Reverse<Planned>>,
     planned_count: u64,
+    /// When each agent, and the engine, is looked after next. What was planned for later is void.
+    agents_due: Vec<Option<u64>>,
+    engine_due: Option<u64>,
     site: Site,
     network: Network,
     agents: Vec<Agent>,
@@ -104,6 +107,11 @@ pub(crate) struct World {
     pub(crate) history: History,
 }
 
+/// Than what is planned already.
+fn is_sooner(planned: Option<u64>, at_ms: u64) -> bool {
+    planned.is_none_or(|planned| at_ms < planned)
+}
+
 impl World {
     pub(crate) fn new(plan: Plan) -> Self {
         let mut rng = Rng::new(plan.seed ^ 0xfeed);
@@ -118,6 +126,8 @@ impl World {
             now_ms: 0,
             planned: BinaryHeap::new(),
             planned_count: 0,
+            agents_due: vec![None; agents.len()],
+            engine_due: None,
             site,
             network,
             agents,
@@ -181,6 +191,20 @@ impl World {
         self.planned.push(Reverse(Planned(at_ms.max(self.now_ms), self.planned_count, happening)));
     }
 
+    fn plan_agent(&mut self, agent: usize, at_ms: u64) {
+        if is_sooner(self.agents_due[agent], at_ms) {
+            self.agents_due[agent] = Some(at_ms);
+            self.at(at_ms, Happening::Agent(agent));
+        }
+    }
+
+    pub(crate) fn plan_engine(&mut self, at_ms: u64) {
+        if is_sooner(self.engine_due, at_ms) {
+            self.engine_due = Some(at_ms);
+            self.at(at_ms, Happening::Engine);
+        }
+    }
+
     fn pass_until(&mut self, at_ms: u64) {
         let passed = at_ms.saturating_sub(self.now_ms);
         self.site.clock.advance(Duration::from_millis(passed));
@@ -199,10 +223,18 @@ impl World {
 
     fn happen(&mut self, happening: Happening) {
         match happening {
-            Happening::Agent(agent) => self.agent_round(agent),
+            Happening::Agent(agent) => {
+                if self.agents_due[agent].take_if(|due| *due <= self.now_ms).is_some() {
+                    self.agent_round(agent);
+                }
+            }
             Happening::AgentStarts(agent) => self.start_agent(agent),
             Happening::Parcel(parcel) => self.deliver(parcel),
-            Happening::Engine => self.engine(),
+            Happening::Engine => {
+                if self.engine_due.take_if(|due| *due <= self.now_ms).is_some() {
+                    self.engine();
+                }
+            }
             Happening::SwitchedOn => self.switch_on(),
             Happening::Errand(errand) => self.run_errand(errand),
             Happening::NewWork => self.new_work(),
@@ -247,13 +279,13 @@ impl World {
     fn agent_round(&mut self, agent: usize) {
         let stopped_until_ms = self.agents[agent].stopped_until_ms;
         if self.now_ms < stopped_until_ms {
-            return self.at(stopped_until_ms, Happening::Agent(agent));
+            return self.plan_agent(agent, stopped_until_ms);
         }
         for wish in self.agents[agent].round(self.now_ms, &mut self.books) {
             self.grant(agent, wish);
         }
         if let Some(next_ms) = self.agents[agent].next_ms() {
-            self.at(next_ms.max(self.now_ms + 1), Happening::Agent(agent));
+            self.plan_agent(agent, next_ms.max(self.now_ms + 1));
         }
     }
 
@@ -363,7 +395,7 @@ impl World {
                 // A moment in which others may join the batch.
                 if self.rng.per_mille(200) {
                     let at_ms = self.now_ms + self.rng.between(1, 20);
-                    return self.at(at_ms, Happening::Engine);
+                    return self.plan_engine(at_ms);
                 }
                 self.engine();
             }
@@ -419,7 +451,7 @@ impl World {
             self.agents[agent].become_lucky();
             self.agents[agent].stopped_until_ms = 0;
             self.at(self.now_ms, Happening::AgentStarts(agent));
-            self.at(self.now_ms, Happening::Agent(agent));
+            self.plan_agent(agent, self.now_ms);
             let machine = self.agents[agent].name.to_string();
             // A second time once nothing from before can be under way any more.
             for in_ms in [3_000, 60_000] {

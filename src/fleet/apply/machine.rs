@@ -49,10 +49,13 @@ pub(super) fn apply(fleet: &mut Fleet, event: &Event) {
             fleet.readiness_changed(*machine, readiness, *session);
         }
         Fact::MachineModeChanged { machine, mode } => {
+            let before = fleet.machine(*machine).map(|machine| machine.mode.name);
             fleet.change_machine(*machine, |machine| machine.mode = mode.clone());
             if mode.name == ModeName::Active {
-                // Somebody has looked: whoever polls next is the one.
-                fleet.links.entry(*machine).or_default().presence = Presence::default();
+                if before == Some(ModeName::Quarantined) {
+                    // Somebody has looked: whoever polls next is the one.
+                    fleet.links.entry(*machine).or_default().presence = Presence::default();
+                }
                 fleet.fit.machines.insert(*machine);
             }
         }

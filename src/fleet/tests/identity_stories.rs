@@ -2,7 +2,7 @@
 
 use super::world::*;
 use crate::{
-    fleet::{Answer, Command, End, JoinMachine, ModeName, Refusal, Reply, RevokeWhy, StateName},
+    fleet::{Answer, Command, End, JoinMachine, ModeName, Refusal, Reply, RevokeWhy, SetMode, StateName},
     ids::Incarnation,
 };
 
@@ -73,6 +73,21 @@ fn a_late_poll_ends_no_lease_of_the_new_start() {
     let job = world.submit(request("enter"));
     let offer = world.start(&agents[0]);
     assert!(world.poll_with(&before, None).is_err());
+    world.complete(&agents[0], &offer, End::Succeeded { output: None });
+    assert_eq!(world.state(job), StateName::Succeeded);
+}
+
+#[test]
+fn who_activates_a_machine_that_is_active_brings_no_start_back() {
+    let (mut world, mut agents) = World::with_machines(1);
+    let before = agents[0].clone();
+    world.start_agent(&mut agents[0]);
+    let job = world.submit(request("enter"));
+    let offer = world.start(&agents[0]);
+    let (machine, reason) = (before.name.clone(), Some("fit again".to_owned()));
+    let active = SetMode { machine, mode: ModeName::Active, reason, now: false, by: person() };
+    world.execute(Command::SetMode(active)).unwrap();
+    assert!(world.poll_with(&before, None).is_err(), "late, from the process before");
     world.complete(&agents[0], &offer, End::Succeeded { output: None });
     assert_eq!(world.state(job), StateName::Succeeded);
 }
