@@ -337,7 +337,7 @@ async fn what_an_agent_tells() {
         |count: u64| json!({ "kind": "steps", "steps": (1..=count).map(|n| step(n, &json!([]))).collect::<Vec<_>>() });
     let pictures = |count: usize| {
         let picture = |number: usize| json!({ "name": format!("{number}.webp"), "sha256": "0".repeat(64), "bytes": 1, "content_type": "image/webp" });
-        let named: Vec<Value> = (0..count).map(picture).collect();
+        let named: Vec<Value> = (0..count).map(|number| picture(10 * count + number)).collect();
         json!({ "kind": "steps", "steps": [step(1_001, &json!(named))] })
     };
     let text = |bytes: usize| json!("v".repeat(bytes - 2));
@@ -353,11 +353,17 @@ async fn what_an_agent_tells() {
     let full: Vec<Value> = (0..64).map(|number| item(number, 1_021)).collect();
     let edges = [
         ("steps of a report", steps(1_000), steps(1_001), 422, "invalid"),
-        ("pictures of an attempt", pictures(2), pictures(1), 429, "quota_exceeded"),
         ("the result of an item", items(vec![item(0, 1_024)]), items(vec![item(0, 1_025)]), 422, "invalid"),
         ("all results of a job", items(full), items(vec![item(0, 1_022)]), 422, "invalid"),
         ("variables", intent(1_024), intent(1_025), 422, "invalid"),
     ];
+    // What is beyond is left out, and the attempt goes on.
+    for (more, kept) in [(2, 2), (1, 2)] {
+        agent.report(&offer, &pictures(more)).send().await.is(200);
+        let path = format!("/v1/jobs/{}/artifacts", offer["job"].as_str().unwrap());
+        let list = site.admin().get(&path).send().await.is(200).json();
+        assert_eq!(list["items"].as_array().unwrap().len(), kept, "{list:#}");
+    }
     for (what, at, over, status, code) in edges {
         let answer = agent.report(&offer, &at).send().await;
         assert_eq!(answer.status.as_u16(), 200, "{what}: {}", answer.text());

@@ -78,8 +78,7 @@ pub(super) fn report(draft: &mut Draft<'_>, command: Report, found: &Found) -> D
         ReportBody::Accept => accept(draft, live)?,
         ReportBody::Ready => ready(draft, live)?,
         ReportBody::Decline { reason, artifacts } => {
-            let progress = Progress { artifacts, ..Progress::default() };
-            check_artifacts(draft, live, &progress)?;
+            let progress = within_limit(draft, live, Progress { artifacts, ..Progress::default() });
             decline(draft, live, reason, progress)?
         }
         ReportBody::Steps(progress) => steps(draft, live, progress)?,
@@ -254,21 +253,18 @@ fn decline(draft: &mut Draft<'_>, live: Live<'_>, reason: String, progress: Prog
 
 fn steps(draft: &mut Draft<'_>, live: Live<'_>, progress: Progress) -> Result<Answer, Refusal> {
     accepted(live)?;
-    check_artifacts(draft, live, &progress)?;
+    let progress = within_limit(draft, live, progress);
     let answer = go_on(draft, live);
     note(draft, live, progress, answer.clone());
     Ok(answer)
 }
 
-fn check_artifacts(draft: &Draft<'_>, live: Live<'_>, progress: &Progress) -> Result<(), Refusal> {
-    let max = draft.fleet.settings.max_artifacts_per_attempt;
+/// Pictures beyond the limit are left out: an attempt that goes well does not fail for them.
+fn within_limit(draft: &Draft<'_>, live: Live<'_>, mut progress: Progress) -> Progress {
     let before = live.job.attempt(live.run.attempt).map_or(0, |attempt| attempt.artifacts);
-    let more = u32::try_from(progress.artifacts.len()).unwrap_or(u32::MAX);
-    if before.saturating_add(more) <= max {
-        return Ok(());
-    }
-    let message = format!("an attempt keeps at most {max} artifacts: take fewer screenshots");
-    Err(Refusal::QuotaExceeded(message))
+    let left = draft.fleet.settings.max_artifacts_per_attempt.saturating_sub(before);
+    progress.artifacts.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+    progress
 }
 
 pub(super) fn note(draft: &mut Draft<'_>, live: Live<'_>, progress: Progress, answer: Answer) {
@@ -289,7 +285,7 @@ pub(super) fn note(draft: &mut Draft<'_>, live: Live<'_>, progress: Progress, an
 
 fn complete(draft: &mut Draft<'_>, live: Live<'_>, progress: Progress, end: End) -> Result<Answer, Refusal> {
     accepted(live)?;
-    check_artifacts(draft, live, &progress)?;
+    let progress = within_limit(draft, live, progress);
     if matches!(end, End::Succeeded { .. }) {
         may_succeed(live)?;
     }
