@@ -117,7 +117,8 @@ impl World {
         let mut rng = Rng::new(plan.seed ^ 0xfeed);
         let mut site = Site::new(plan.seed, Plan::settings());
         crate::scene::set(&mut site, plan.agents);
-        let agents = (0..plan.agents).map(|number| Agent::new(number, Rng::new(rng.next()), plan.luck)).collect();
+        let agents: Vec<_> =
+            (0..plan.agents).map(|number| Agent::new(number, Rng::new(rng.next()), plan.luck)).collect();
         let network = Network::new(&plan, Rng::new(rng.next()));
         let history = History::new();
         Self {
