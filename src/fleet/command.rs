@@ -143,6 +143,8 @@ pub struct Restore {
 pub struct ReviewJob {
     pub job: JobId,
     pub decision: Decided,
+    /// The last attempt, as whoever decides knows it.
+    pub attempt: Option<u32>,
     /// Needed with `Retry`.
     pub note: Option<String>,
     pub by: Principal,

@@ -178,6 +178,10 @@ pub enum ReviewDecision {
 #[serde(deny_unknown_fields)]
 pub struct ReviewRequest {
     pub decision: ReviewDecision,
+    /// Number of the attempt that was looked at, the job's last. Where another one has followed, this decides nothing: so a request that
+    /// is sent twice, or comes late, decides once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
     /// What was found, for the record. Needed with `retry`, which may do it a second time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,

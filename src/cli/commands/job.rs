@@ -90,6 +90,9 @@ struct ReviewArgs {
     /// What you found, for the record; needed with retry
     #[arg(long, value_name = "TEXT", required_if_eq("decision", "retry"))]
     note: Option<String>,
+    /// The attempt you looked at; the job's last unless given
+    #[arg(long, value_name = "NUMBER")]
+    attempt: Option<u32>,
     #[command(flatten)]
     output: OutputFlag,
 }
@@ -124,11 +127,21 @@ pub(crate) async fn run(args: JobArgs) -> anyhow::Result<Exit> {
             let body = serde_json::to_value(RetryRequest { force, note })?;
             act(&api, (&id, "retry"), Some(body), output).await.map(|()| Exit::Done)
         }
-        JobAction::Review(ReviewArgs { id, decision, note, output }) => {
-            let body = serde_json::json!({ "decision": decision, "note": note });
+        JobAction::Review(ReviewArgs { id, decision, note, attempt, output }) => {
+            let attempt = match attempt {
+                Some(attempt) => Some(attempt),
+                None => last_attempt(&api, &id).await?,
+            };
+            let body = serde_json::json!({ "decision": decision, "note": note, "attempt": attempt });
             act(&api, (&id, "review"), Some(body), output).await.map(|()| Exit::Done)
         }
     }
+}
+
+/// So that a decision that comes late, or twice, is one about this attempt alone.
+async fn last_attempt(api: &Api, id: &str) -> anyhow::Result<Option<u32>> {
+    let job = api.call::<Job>(Call::get(&["v1", "jobs", id])).await?.value;
+    Ok(job.attempts.last().map(|attempt| attempt.number))
 }
 
 async fn act(

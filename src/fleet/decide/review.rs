@@ -40,6 +40,10 @@ pub(super) fn job(draft: &mut Draft<'_>, command: &ReviewJob, found: &Found) -> 
             return Err(Refusal::WrongState { job: old.id, state: old.name_of_state(), help });
         }
     };
+    if command.attempt.is_some_and(|seen| old.attempts.last().is_none_or(|last| last.number != seen)) {
+        let help = "another attempt has followed the one that was looked at: look into the application again";
+        return Err(Refusal::WrongState { job: old.id, state: old.name_of_state(), help });
+    }
     let mut job = old.clone();
     record(draft, &mut job, command);
     match command.decision {

@@ -293,7 +293,8 @@ impl Game {
             Step::Review { job, decision } => {
                 let decision = [Decided::Retry, Decided::Succeed, Decided::Fail][usize::from(decision)];
                 if let Some(job) = pick(&self.jobs, job) {
-                    let review = ReviewJob { job, decision, note: Some("looked".to_owned()), by: person() };
+                    let review =
+                        ReviewJob { job, decision, attempt: None, note: Some("looked".to_owned()), by: person() };
                     let _ = self.execute(Command::ReviewJob(review));
                 }
             }

@@ -34,9 +34,29 @@ fn leave_in_doubt(world: &mut World, agent: &Agent) -> JobId {
 
 fn review(world: &mut World, job: JobId, decision: Decided) -> Result<JobReply, Refusal> {
     let note = Some("looked at the list of patients".to_owned());
-    let review = ReviewJob { job, decision, note, by: person() };
+    let review = ReviewJob { job, decision, attempt: None, note, by: person() };
     let Reply::Job(reply) = world.execute(Command::ReviewJob(review))? else { unreachable!() };
     Ok(*reply)
+}
+
+#[test]
+fn a_decision_about_an_earlier_attempt_decides_nothing() {
+    let (mut world, agents) = World::with_machines(1);
+    world.submit(request("enter"));
+    let job = leave_in_doubt(&mut world, &agents[0]);
+    let note = Some("not in the list".to_owned());
+    let retry = ReviewJob { job, decision: Decided::Retry, attempt: Some(1), note, by: person() };
+    world.execute(Command::ReviewJob(retry.clone())).unwrap();
+    let offer = world.start(&agents[0]);
+    intent(&mut world, &agents[0], &offer, 3);
+    complete(&mut world, &agents[0], &offer, 4, failed(Category::AppCrashed));
+    assert_eq!(world.state(job), StateName::NeedsReview);
+    // The same request, from a client that has waited for its answer all the while.
+    let late = world.execute(Command::ReviewJob(retry.clone()));
+    assert!(matches!(late, Err(Refusal::WrongState { .. })), "{late:?}");
+    assert_eq!(world.state(job), StateName::NeedsReview);
+    world.execute(Command::ReviewJob(ReviewJob { attempt: Some(2), ..retry })).unwrap();
+    assert_eq!(world.state(job), StateName::Running);
 }
 
 fn keyed() -> JobRequest {
@@ -154,7 +174,7 @@ fn a_retry_needs_a_reason_and_only_a_job_in_doubt_is_reviewed() {
     let open = world.submit(request("enter"));
     assert_eq!(review(&mut world, open, Decided::Succeed).unwrap_err().code(), "wrong_state");
     let job = leave_in_doubt(&mut world, &agents[0]);
-    let bare = ReviewJob { job, decision: Decided::Retry, note: None, by: person() };
+    let bare = ReviewJob { job, decision: Decided::Retry, attempt: None, note: None, by: person() };
     let Err(Refusal::Invalid { faults }) = world.execute(Command::ReviewJob(bare.clone())) else { panic!("no note") };
     assert_eq!(faults[0].pointer, "/note");
     let cancel = Command::CancelJob(CancelJob { job, by: person() });
@@ -194,7 +214,7 @@ fn a_review_reopens_the_batch_of_the_job_also_in_the_same_commit() {
     let job = offer.job;
     let end = ReportBody::Complete { progress: Progress::default(), end: failed(Category::AppCrashed) };
     let note = Some("not in the list".to_owned());
-    let retry = ReviewJob { job, decision: Decided::Retry, note, by: person() };
+    let retry = ReviewJob { job, decision: Decided::Retry, attempt: None, note, by: person() };
     let answers = world
         .execute_together(vec![Command::Report(report(&agents[0], &offer, 4, end)), Command::ReviewJob(retry.clone())]);
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");

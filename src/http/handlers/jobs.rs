@@ -152,7 +152,8 @@ pub(crate) async fn review(
     let job: JobId = parse_id("job", &id)?;
     let decision = convert::decision(request.decision);
     let note = request.note.filter(|note| !note.trim().is_empty());
-    let command = Command::ReviewJob(ReviewJob { job, decision, note, by: caller.principal() });
+    let review = ReviewJob { job, decision, attempt: request.attempt, note, by: caller.principal() };
+    let command = Command::ReviewJob(review);
     let reply = app.handle().execute(command).await?;
     let Reply::Job(reply) = reply else { return Err(unexpected(&reply)) };
     Ok(ok(show::job(&app, &JobView { job: reply.job, queue_position: None }).await?))

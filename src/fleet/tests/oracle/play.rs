@@ -194,7 +194,13 @@ impl Played {
                     Decision::Fail => Decided::Fail,
                 };
                 let (job, note) = (self.jobs[*job], Some("looked".to_owned()));
-                match self.world.execute(Command::ReviewJob(ReviewJob { job, decision, note, by: person() })) {
+                match self.world.execute(Command::ReviewJob(ReviewJob {
+                    job,
+                    decision,
+                    attempt: None,
+                    note,
+                    by: person(),
+                })) {
                     Ok(_) => Answer::Done,
                     Err(refusal) => answer_of(&refusal),
                 }
