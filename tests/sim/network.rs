@@ -11,6 +11,9 @@ use crate::{
 /// How late an answer is on a line that is about to fail.
 const SLOW_MS: (u64, u64) = (2_000, 8_000);
 
+/// How many times as long as an ordinary message the slowest takes.
+pub(crate) const SLOWEST: u64 = 10;
+
 /// Whose call it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Caller {
@@ -123,7 +126,7 @@ impl Network {
     /// Most are quick, some are not.
     fn delay(&mut self) -> u64 {
         if self.rng.per_mille(50) {
-            self.rng.between(1, self.delay_ms * 10)
+            self.rng.between(1, self.delay_ms * SLOWEST)
         } else {
             self.rng.between(1, self.delay_ms)
         }

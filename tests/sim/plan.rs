@@ -48,6 +48,11 @@ impl Plan {
         }
     }
 
+    /// A machine that has been off for so long has no lease any more: offer, TTL, margin, and messages that were under way.
+    pub(crate) fn gone_ms(&self) -> u64 {
+        22_000 + crate::network::SLOWEST * self.delay_ms
+    }
+
     /// Short periods, so that little time passes until something is over.
     pub(crate) fn settings() -> controller::Settings {
         let seconds = Duration::from_secs;

@@ -27,8 +27,6 @@ use crate::{
 
 const POLL_PATIENCE_MS: u64 = 30_000;
 const CALL_PATIENCE_MS: u64 = 10_000;
-/// A machine that has been off for so long has no lease any more: offer, TTL, margin, and messages that were under way.
-const GONE_MS: u64 = 26_000;
 /// In a kind world everything is over within this time.
 const CALM_MS: u64 = 1_200_000;
 
@@ -258,7 +256,8 @@ impl World {
     fn look_at_leases(&mut self) {
         let Some(fleet) = self.site.fleet() else { return };
         let alone_ms = self.now_ms - self.on_since_ms;
-        let gone = |agent: &&Agent| agent.off_for_ms(self.now_ms).is_some_and(|off| off.min(alone_ms) > GONE_MS);
+        let gone =
+            |agent: &&Agent| agent.off_for_ms(self.now_ms).is_some_and(|off| off.min(alone_ms) > self.plan.gone_ms());
         let gone: Vec<_> = self.agents.iter().filter(gone).map(|agent| agent.name.clone()).collect();
         self.history.leases(self.now_ms, fleet, &gone);
     }
