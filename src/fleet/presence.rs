@@ -19,6 +19,8 @@ pub(super) struct Presence {
     pub(super) past: VecDeque<Incarnation>,
     /// How often one of those came back.
     pub(super) returns: u32,
+    /// An unknown start that began before the present one, and the number of its poll: believed with the next.
+    doubted: Option<(Incarnation, u64)>,
     /// The last eight polls of the present start, one bit each: whether its number had been passed already.
     stale: u8,
 }
@@ -34,18 +36,31 @@ impl Presence {
         self.number = 0;
         self.since = now;
         self.stale = 0;
+        self.doubted = None;
         self.past.extend(before);
         if self.past.len() > MAX_PAST {
             self.past.pop_front();
         }
     }
 
-    pub(super) fn stale(&mut self, incarnation: Incarnation) {
+    /// `present`: the start that is heard.
+    pub(super) fn stale(&mut self, incarnation: Incarnation, number: u64, present: Option<Incarnation>) {
         if self.past.contains(&incarnation) {
             self.returns = self.returns.saturating_add(1);
-        } else {
+        } else if present == Some(incarnation) {
             self.stale = (self.stale << 1) | 1;
+        } else {
+            self.doubted = Some((incarnation, number));
         }
+    }
+
+    /// In this run of the controller.
+    pub(super) fn is_heard(&self) -> bool {
+        self.number > 0
+    }
+
+    pub(super) fn has_doubted(&self, incarnation: Incarnation, number: u64) -> bool {
+        self.doubted.is_some_and(|(doubted, before)| doubted == incarnation && before < number)
     }
 
     pub(super) fn recent_stale(&self) -> u32 {

@@ -30,8 +30,9 @@ pub(super) fn apply(fleet: &mut Fleet, event: &Event) {
             let last_seen = link.last_seen;
             fleet.change_machine(*machine, |machine| machine.last_seen = last_seen);
         }
-        Fact::MachineStalePoll { machine, incarnation, .. } => {
-            fleet.links.entry(*machine).or_default().presence.stale(*incarnation);
+        Fact::MachineStalePoll { machine, incarnation, number } => {
+            let present = fleet.machine(*machine).and_then(|machine| machine.incarnation);
+            fleet.links.entry(*machine).or_default().presence.stale(*incarnation, *number, present);
         }
         Fact::MachineHeard { machine, number, skew_ms, renewed } => {
             if let Some(number) = number {

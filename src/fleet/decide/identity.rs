@@ -27,7 +27,7 @@ pub(super) fn check(draft: &mut Draft<'_>, machine: &Machine, poll: &Poll) -> Re
     let returned = presence.past.contains(&poll.incarnation);
     let behind = machine.incarnation == Some(poll.incarnation) && poll.number <= presence.number;
     if !returned && !behind {
-        return Ok(());
+        return believe(draft, machine, poll, presence);
     }
     let is_copy = if returned {
         let late = draft.now.mono.since(presence.since) < fleet.settings.late_poll;
@@ -49,4 +49,15 @@ pub(super) fn check(draft: &mut Draft<'_>, machine: &Machine, poll: &Poll) -> Re
         }
     }
     Err(Refusal::DuplicateIdentity { returned })
+}
+
+/// A start nobody has heard of takes over from the present one. Its first poll may come late, when a later start is at work already:
+/// one that began earlier, by its own clock, is believed when it polls again, which a process that is no more does not.
+fn believe(draft: &mut Draft<'_>, machine: &Machine, poll: &Poll, presence: &Presence) -> Result<(), Refusal> {
+    let is_earlier = machine.incarnation.is_some_and(|present| poll.incarnation < present);
+    if !is_earlier || !presence.is_heard() || presence.has_doubted(poll.incarnation, poll.number) {
+        return Ok(());
+    }
+    draft.push(Fact::MachineStalePoll { machine: machine.id, incarnation: poll.incarnation, number: poll.number });
+    Err(Refusal::Conflict("a later start of this machine's agent is at work: poll again if it is not".to_owned()))
 }

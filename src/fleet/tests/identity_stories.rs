@@ -78,6 +78,26 @@ fn a_late_poll_ends_no_lease_of_the_new_start() {
 }
 
 #[test]
+fn the_first_poll_of_a_process_that_is_no_more_takes_nothing_from_the_one_after_it() {
+    let (mut world, mut agents) = World::with_machines(1);
+    world.start_agent(&mut agents[0]);
+    let killed = Agent { incarnation: Incarnation::from_raw(900), ..agents[0].clone() };
+    agents[0].incarnation = Incarnation::from_raw(1_000);
+    world.poll(&agents[0]);
+    let job = world.submit(request("enter"));
+    let offer = world.start(&agents[0]);
+    // Twice the same: the network may do that.
+    for _ in 0..2 {
+        assert!(matches!(world.poll_numbered(&killed, 1), Err(Refusal::Conflict(_))));
+    }
+    world.complete(&agents[0], &offer, End::Succeeded { output: None });
+    assert_eq!(world.state(job), StateName::Succeeded);
+    assert_eq!(mode(&world, &agents[0]), active());
+    // A start whose clock was set back polls on, and is the one.
+    world.poll_numbered(&killed, 2).unwrap();
+}
+
+#[test]
 fn who_activates_a_machine_that_is_active_brings_no_start_back() {
     let (mut world, mut agents) = World::with_machines(1);
     let before = agents[0].clone();
