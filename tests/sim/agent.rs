@@ -88,6 +88,8 @@ pub(crate) struct Touch {
 #[derive(Debug, Default)]
 struct OnDisk {
     generation: u32,
+    /// When its last start began.
+    start_ms: u64,
     /// The attempt it was in, with the number of its last report and its result, where there is one.
     spooled: Option<(Box<Offer>, Incarnation, u64, Option<AttemptResult>)>,
 }
@@ -176,7 +178,8 @@ impl Agent {
 
     pub(crate) fn start(&mut self, now_ms: u64) {
         self.starts += 1;
-        self.incarnation = Incarnation::new(START_MS + now_ms, u128::from(self.rng.next()));
+        self.disk.start_ms = (START_MS + now_ms).max(self.disk.start_ms + 1);
+        self.incarnation = Incarnation::new(self.disk.start_ms, u128::from(self.rng.next()));
         let beginning = Beginning {
             incarnation: self.incarnation,
             generation_seen: self.disk.generation,

@@ -14,6 +14,9 @@ use crate::{
     time::Timestamp,
 };
 
+/// What an incarnation has room for. A file that says more is damaged.
+const MAX_START_MS: u64 = (1 << 48) - 1;
+
 /// The folder, locked: two agents never share one.
 #[derive(Debug)]
 pub(in crate::agent) struct IdentityDir {
@@ -166,6 +169,19 @@ impl IdentityDir {
     pub(in crate::agent) fn remember_generation(&self, generation: u32) -> Result<(), DiskError> {
         files::write_durably(&self.dir.join("generation"), generation.to_string().as_bytes())
     }
+
+    /// When this start of the agent began, which is later than any before it, whatever the clock was set to: so it is told which of
+    /// two is the later. A disk that takes nothing keeps no agent from starting.
+    pub(in crate::agent) fn begin_start(&self, now: Timestamp) -> Timestamp {
+        let path = self.dir.join("start");
+        let before = files::read_text(&path).ok().and_then(|text| text.trim().parse().ok());
+        let next = before.filter(|before| *before < MAX_START_MS).map_or(0, |before: u64| before + 1);
+        let began = Timestamp::from_ms(next.max(now.as_ms()));
+        if let Err(error) = files::write_durably(&path, began.as_ms().to_string().as_bytes()) {
+            tracing::warn!(%error, "the time of this start is not kept");
+        }
+        began
+    }
 }
 
 fn missing_is_none<T>(result: Result<T, DiskError>) -> Result<Option<T>, DiskError> {
@@ -225,6 +241,18 @@ mod tests {
         assert!(!own.is_of(&bound("id 2", Some("uuid 1"))));
         assert!(own.is_of(&bound("id 1", None)), "who may not read the hardware's number is no stranger");
         assert_ne!(own.digest(), bound("id 1", Some("uuid 2")).digest());
+    }
+
+    #[test]
+    fn a_start_is_later_than_those_before_it_though_the_clock_is_set_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = IdentityDir::open(dir.path()).unwrap();
+        let starts = [5_000, 9_000, 9_000, 7_000, 9_500].map(|now| open.begin_start(Timestamp::from_ms(now)).as_ms());
+        assert_eq!(starts, [5_000, 9_000, 9_001, 9_002, 9_500]);
+        for damaged in ["", "later", "-1", "340282366920938463463374607431768211456", "281474976710656"] {
+            fs::write(dir.path().join("identity/start"), damaged).unwrap();
+            assert_eq!(open.begin_start(Timestamp::from_ms(1)).as_ms(), 1, "{damaged}");
+        }
     }
 
     #[cfg(unix)]

@@ -192,7 +192,7 @@ impl Shell {
     ) -> Result<Self, AgentError> {
         let now = clock.now();
         let random = random()?;
-        let incarnation = Incarnation::new(now.wall.as_ms(), random);
+        let incarnation = Incarnation::new(identity_dir.begin_start(now.wall).as_ms(), random);
         let generation_seen = identity_dir.generation()?;
         let [seed, ..] = random.to_le_bytes().map(u64::from);
         let seed = seed ^ u64::try_from(random >> 64).unwrap_or(1);
