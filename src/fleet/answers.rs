@@ -78,8 +78,8 @@ impl Fleet {
         run.is_some_and(|run| run.phase == Phase::Committing && self.may_renew(run.machine, lease, now))
     }
 
-    fn intended_since(&self, job: &Job) -> Option<Mono> {
-        if is_on(Mutant::SettleTooEarly) { Some(Mono::default()) } else { self.intended.get(&job.id).copied() }
+    fn unsettled_since(&self, job: &Job) -> Option<Mono> {
+        if is_on(Mutant::SettleTooEarly) { Some(Mono::default()) } else { self.unsettled.get(&job.id).copied() }
     }
 
     fn offer_of(&self, machine: &Machine, lease: &Lease, job: &Job) -> Offer {
@@ -91,7 +91,7 @@ impl Fleet {
             number: job.attempt(lease.attempt()).map_or(0, |attempt| attempt.number),
             spec: job.spec.clone(),
             ttl_ms: duration_ms(self.settings.ttl),
-            intended: self.intended_since(job),
+            unsettled: self.unsettled_since(job),
             journal: (!job.journal.is_empty()).then(|| job.journal.clone()),
         }
     }

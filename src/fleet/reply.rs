@@ -128,8 +128,8 @@ pub struct Offer {
     pub spec: Arc<JobSpec>,
     /// Of the lease, once accepted.
     pub ttl_ms: u64,
-    /// Since when the open intent is known to this run of the controller.
-    pub intended: Option<Mono>,
+    /// Since when nobody acts on the open intent any more, as far as this run of the controller knows.
+    pub unsettled: Option<Mono>,
     /// What earlier attempts have left.
     pub journal: Option<Box<Journal>>,
 }

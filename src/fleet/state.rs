@@ -64,8 +64,8 @@ pub struct Fleet {
     pub(super) wall_timers: Timers<Timestamp, WallTimer>,
     /// Until when machines that were told to stop may renew their leases.
     pub(super) stops: BTreeMap<MachineId, Mono>,
-    /// When the open intents of jobs were recorded, or found at the start: how old they are at least.
-    pub(super) intended: BTreeMap<JobId, Mono>,
+    /// Since when, at the latest, nobody acts on the open intents of jobs any more.
+    pub(super) unsettled: BTreeMap<JobId, Mono>,
     /// Machines that turned a job down lately.
     pub(super) cooling: BTreeMap<JobId, BTreeSet<MachineId>>,
     pub(super) fit: Unchecked,
@@ -128,7 +128,7 @@ impl Fleet {
             mono_timers: Timers::default(),
             wall_timers: Timers::default(),
             stops: BTreeMap::new(),
-            intended: BTreeMap::new(),
+            unsettled: BTreeMap::new(),
             cooling: BTreeMap::new(),
             fit: Unchecked { structure: true, machines: BTreeSet::new() },
             dirty: Dirty::default(),
@@ -158,10 +158,19 @@ impl Fleet {
 
     fn load_job(&mut self, job: Job, now: Now) {
         self.expect_anew(&job, now);
-        if job.journal.intent.is_some() {
-            self.intended.insert(job.id, now.mono);
+        let live = job.run().map(|run| run.attempt);
+        if job.journal.intent.as_ref().is_some_and(|intent| Some(intent.attempt) != live) {
+            self.unsettled.insert(job.id, now.mono);
         }
         self.insert_job(job);
+    }
+
+    /// An attempt may act for as long as its lease goes on, however long ago its intent was recorded. Attempts that did not find out
+    /// what became of it change nothing.
+    pub(super) fn note_unsettled(&mut self, job: JobId, now: Mono) {
+        if self.jobs.get(&job).is_some_and(|job| job.journal.intent.is_some()) {
+            self.unsettled.entry(job).or_insert(now);
+        }
     }
 
     /// Nothing could be written for a while: what lapsed meanwhile lapsed by no fault of an agent, whose reports were not taken. All

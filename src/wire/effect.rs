@@ -102,7 +102,7 @@ pub struct Resume {
 pub struct OpenIntent {
     pub step: StepRef,
     pub key: Option<LoopKey>,
-    /// Since it was recorded, or since the controller was started after that; the application may save late.
+    /// Since its attempt ended, or since the controller was started after that: the application may save late.
     pub age_ms: u64,
 }
 

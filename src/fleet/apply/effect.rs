@@ -21,7 +21,6 @@ pub(super) fn apply(fleet: &mut Fleet, event: &Event) {
     match &event.fact {
         Fact::AttemptIntentRecorded { job, machine, attempt, number, answer, intent, vars } => {
             fleet.note_report(*machine, *number, answer);
-            fleet.intended.insert(*job, event.mono);
             fleet.change_phase(*job, event.at, Phase::Committing);
             fleet.change_attempt(*job, *attempt, |attempt| attempt.effect = Effect::Unknown);
             fleet.change_open_job(*job, |job| {
@@ -65,6 +64,7 @@ impl Fleet {
             return;
         };
         self.note_report(*machine, *number, answer);
+        self.unsettled.remove(job);
         self.change_phase(*job, event.at, Phase::Executing);
         self.change_attempt(*job, intent.attempt, |attempt| attempt.effect = *effect);
         self.change_open_job(*job, |job| {

@@ -145,7 +145,7 @@ impl Fleet {
         }
         self.forget_cool_downs(job.id);
         self.clear_attempt_timers(job.id);
-        self.intended.remove(&job.id);
+        self.unsettled.remove(&job.id);
         self.dirty.jobs.remove(&job.id);
         self.dirty.settled.jobs.insert(job.id, job);
     }

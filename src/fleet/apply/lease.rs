@@ -177,6 +177,7 @@ impl Fleet {
             attempt.finished_at = Some(event.at);
             attempt.failure = failure.as_deref().cloned();
         });
+        self.note_unsettled(*job, event.mono);
         let blameless = failure.as_ref().is_some_and(|failure| failure.category == Category::Business);
         self.change_machine(*machine, |machine| count(&mut machine.stats, *outcome, blameless));
     }

@@ -249,24 +249,29 @@ fn what_a_late_report_says_of_a_commit_is_kept_for_who_reviews_the_job() {
 }
 
 #[test]
-fn how_old_an_intent_is_goes_by_the_clock_that_nobody_sets() {
+fn an_open_intent_ages_from_the_end_of_its_attempt_by_the_clock_that_nobody_sets() {
     use crate::fleet::{FailedStep, IntentReport};
     let (mut world, mut agents) = World::with_machines(1);
-    world.store(DocumentSpec::Workflow(WorkflowSpec { retry: retries(2, 0), ..workflow_spec() }), "twice");
+    world.store(DocumentSpec::Workflow(WorkflowSpec { retry: retries(3, 0), ..workflow_spec() }), "twice");
     world.submit(request("twice"));
     let offer = world.start(&agents[0]);
     let step = FailedStep { path: "steps/4".to_owned(), id: None, action: "click".to_owned() };
     let intent = IntentReport { step, key: None, vars: crate::ids::Json::new("{}"), can_settle: true };
     world.report(&agents[0], &offer, 3, ReportBody::Intent(intent)).unwrap();
-    let recorded = world.now.mono;
+    world.wait(seconds(20));
+    // It may have acted until now.
     world.start_agent(&mut agents[0]);
+    let ended = world.now.mono;
     world.wait(seconds(3));
     world.now.wall = world.now.wall.saturating_add(seconds(86_400));
-    let next = world.offer(&agents[0]);
-    assert_eq!(next.intended, Some(recorded), "a day on the wall is no day");
+    let next = world.start(&agents[0]);
+    assert_eq!(next.unsettled, Some(ended), "a day on the wall is no day");
+    world.start_agent(&mut agents[0]);
+    world.wait(seconds(3));
+    assert_eq!(world.offer(&agents[0]).unsettled, Some(ended), "an attempt that did not find out acts no more");
     world.restart();
     let next = world.offer(&agents[0]);
-    assert_eq!(next.intended, Some(world.now.mono), "the time before the start of the controller does not count");
+    assert_eq!(next.unsettled, Some(world.now.mono), "the time before the start of the controller does not count");
 }
 
 #[test]

@@ -53,7 +53,7 @@ async fn resume(app: &App, offer: &fleet::Offer) -> ApiResult<Option<Resume>> {
     let items = if journal.loops.is_empty() { Vec::new() } else { app.handle().loop_items(offer.job).await? };
     // By the clock that nobody sets: an intent that were taken for older than it is would be judged too soon.
     let now = app.clock().now().mono;
-    let age = offer.intended.map_or(Duration::ZERO, |since| now.since(since));
+    let age = offer.unsettled.map_or(Duration::ZERO, |since| now.since(since));
     Ok(Some(convert::resume(journal, &items, age)))
 }
 
