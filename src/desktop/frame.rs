@@ -156,6 +156,26 @@ impl Frame {
             && (Arc::ptr_eq(&self.pixels, &other.pixels) || self.pixels == other.pixels)
     }
 
+    /// The smallest rectangle with all that differs; all of it where the sizes do. `None`: nothing does.
+    pub fn changed_since(&self, before: &Self) -> Option<Rect> {
+        if (self.width, self.height, self.order) != (before.width, before.height, before.order) {
+            return Some(self.rect());
+        }
+        let [mut left, mut right, mut top, mut bottom] = [usize::MAX, 0, usize::MAX, 0];
+        let stride = self.stride().max(1);
+        let rows = self.pixels.chunks_exact(stride).zip(before.pixels.chunks_exact(stride));
+        for (y, (row, other)) in rows.enumerate().filter(|(_, (row, other))| row != other) {
+            let differs = |(one, two): (&[u8], &[u8])| one != two;
+            let mut pixels = row.chunks_exact(4).zip(other.chunks_exact(4));
+            left = left.min(pixels.clone().position(differs).unwrap_or(usize::MAX));
+            right = right.max(pixels.rposition(differs).unwrap_or(0));
+            (top, bottom) = (top.min(y), bottom.max(y));
+        }
+        let [x, y] = [left, top].map(|at| i32::try_from(at).ok());
+        let [width, height] = [(left, right), (top, bottom)].map(|(from, to)| u32::try_from(to.wrapping_sub(from) + 1));
+        Some(Rect::new(x?, y?, width.ok()?, height.ok()?))
+    }
+
     /// `None` outside.
     pub fn pixel(&self, at: Point) -> Option<Color> {
         if !self.rect().contains(at) {
@@ -357,6 +377,21 @@ mod tests {
         }
         assert_ne!(frame.pixel(Point::new(11, 5)), Some(RED));
         frame.mark(Rect::new(-4, -4, 100, 100), RED, 3);
+    }
+
+    #[test]
+    fn what_changed_is_told_as_one_rectangle() {
+        let before = gradient(20, 10, PixelOrder::Rgba);
+        assert_eq!(before.changed_since(&before.clone()), None);
+        let mut after = before.clone();
+        after.fill(Rect::new(3, 2, 1, 1), RED);
+        assert_eq!(after.changed_since(&before), Some(Rect::new(3, 2, 1, 1)));
+        after.fill(Rect::new(0, 7, 1, 1), RED);
+        after.fill(Rect::new(19, 9, 1, 1), RED);
+        assert_eq!(after.changed_since(&before), Some(Rect::new(0, 2, 20, 8)));
+        assert_eq!(after.changed_since(&gradient(10, 20, PixelOrder::Rgba)), Some(after.rect()));
+        let nothing = Frame::filled(0, 0, RED);
+        assert_eq!(nothing.changed_since(&nothing.clone()), None);
     }
 
     #[test]

@@ -61,6 +61,8 @@ pub const SCHEMA_BRANCHES: usize = 300;
 pub const FAULTS: usize = 100;
 /// Repetitions of a step (`retries`) or of a recovery (`times`).
 pub const REPEATS: u32 = 100;
+/// Rounds of one `repeat`.
+pub const ROUNDS: u32 = 10_000;
 /// Items of one loop.
 pub const LOOP_ITEMS: usize = 10_000;
 /// Bytes of the key of an item.

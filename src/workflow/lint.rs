@@ -287,6 +287,11 @@ fn uses_of<'doc>(step: &'doc Step, uses: &mut Vec<(Use<'doc>, &'doc Place)>) {
             of_probe(&watch.probe);
         }
         Action::If { condition: Condition::Probe(watch), .. } => of_probe(&watch.probe),
+        Action::Repeat(repeat) => {
+            if let Condition::Probe(watch) = &repeat.until {
+                of_probe(&watch.probe);
+            }
+        }
         _ => {}
     }
     if let Some(Condition::Probe(watch)) = &step.when {

@@ -16,9 +16,6 @@ use crate::{
     workflow::{ForEach, Items, OnError, Step, limits},
 };
 
-/// What is kept of an item's failure. Its step has told the whole.
-const MAX_MESSAGE_CHARS: usize = 1_000;
-
 /// The items of a loop and how far it is.
 struct Round<'a> {
     path: &'a str,
@@ -166,8 +163,7 @@ impl Runner<'_> {
             Err(Break::Fault(fault)) if !self.effects.is_unknown() => fault,
             Err(end) => return Err(end),
         };
-        let message: String = self.redactor.clean(&failure.message).chars().take(MAX_MESSAGE_CHARS).collect();
-        let error = json!({ "category": failure.category, "message": message });
+        let error = self.error_of(&failure);
         let committed = kept.is_some_and(|kept| self.effects.done_item(&kept.path, &kept.key).is_some());
         let state = if committed { LoopItemState::Done } else { LoopItemState::Failed };
         if let Some(kept) = kept {

@@ -15,6 +15,7 @@ mod effect;
 mod evidence;
 mod fault;
 mod find;
+mod flow;
 mod focus;
 mod look;
 mod loops;

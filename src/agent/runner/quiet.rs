@@ -43,8 +43,12 @@ impl Runner<'_> {
             Action::Run(line) => line.timeout(),
             Action::Launch(Launching::App(_)) | Action::Relaunch => self.longest_launch(step),
             Action::Sleep(duration) => *duration,
+            Action::WaitStable(_) => timeout,
             Action::If { condition, .. } => time_of(condition),
-            Action::Set(_) | Action::Fail(_) | Action::Assert(Assertion::Expression(_)) => Duration::ZERO,
+            Action::Repeat(repeat) => time_of(&repeat.until),
+            Action::Try(_) | Action::Set(_) | Action::Fail(_) | Action::Assert(Assertion::Expression(_)) => {
+                Duration::ZERO
+            }
             Action::Drag(_) => sought.saturating_add(sought),
             Action::Click(_)
             | Action::DoubleClick(_)

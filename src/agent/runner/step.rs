@@ -330,6 +330,7 @@ impl Runner<'_> {
             Action::Paste { text, into } => self.paste(text, into.as_ref(), timeout),
             Action::Wait(watch) => self.wait(watch, timeout),
             Action::WaitGone(watch) => self.wait_gone(watch, timeout),
+            Action::WaitStable(stillness) => self.wait_stable(stillness, timeout),
             Action::Assert(assertion) => self.assert(assertion, timeout),
             Action::Screenshot(screenshot) => self.screenshot(screenshot),
             Action::Extract(extract) => self.extract(extract, timeout),
@@ -340,12 +341,10 @@ impl Runner<'_> {
             Action::Relaunch => self.relaunch_own(step.timeout),
             Action::Close(subject) => self.close(subject, timeout),
             Action::Activate(target) => self.activate(target, timeout),
-            Action::If { condition, then, otherwise } => {
-                let holds = self.condition(condition)?;
-                self.steps(if holds { then } else { otherwise })?;
-                Ok(Value::Bool(holds))
-            }
+            Action::If { condition, then, otherwise } => self.branch(condition, then, otherwise),
             Action::ForEach(each) => self.for_each(step, each),
+            Action::Repeat(repeat) => self.repeat(repeat),
+            Action::Try(attempt) => self.try_steps(step, attempt),
             Action::Sleep(duration) => self.pause(*duration).map(|()| Value::Null),
             Action::Fail(fail) => self.fail(fail),
         }

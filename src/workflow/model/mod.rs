@@ -9,6 +9,7 @@ mod command;
 mod commit;
 mod document;
 mod each;
+mod flow;
 mod key;
 mod pool;
 mod scalar;
@@ -22,12 +23,13 @@ pub use command::CommandLine;
 pub use commit::{Commit, Settle};
 pub use document::{Body, Document, Kind};
 pub use each::{ForEach, Items, OnError};
+pub use flow::{Repeat, Try};
 pub use key::{Chord, Key, Modifier, NamedKey};
 pub use pool::{Display, Pool};
 pub use scalar::{Category, Color, Digest, ImageFile, Name, Pattern, Region};
 pub use step::{
     Action, Assertion, Button, Click, Condition, Drag, Extract, Fail, How, Launching, Screenshot, ScreenshotWhen,
-    Scroll, Step, Subject, TypeText, Via, Watch,
+    Scroll, Step, Stillness, Subject, TypeText, Via, Watch,
 };
 pub use target::{Find, ImageTarget, PixelProbe, Place, Position, Probe, Target, TitleMatch, WindowTarget};
 pub use workflow::{Concurrency, RetryPolicy, Workflow};

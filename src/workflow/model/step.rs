@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::command::CommandLine;
 use super::commit::Commit;
 use super::each::ForEach;
+use super::flow::{Repeat, Try};
 use super::key::{Chord, Modifier};
 use super::scalar::{Category, Name, Pattern, Region};
 use super::target::{Place, Probe, Target};
@@ -50,12 +51,14 @@ impl Step {
 
     /// The steps inside this one, in order of writing. Those of its `settle` are none of the way through a workflow.
     pub fn inner(&self) -> impl Iterator<Item = &Step> {
-        let (then, otherwise): (&[Step], &[Step]) = match &self.action {
-            Action::If { then, otherwise, .. } => (then, otherwise),
-            Action::ForEach(each) => (&each.steps, &[]),
-            _ => (&[], &[]),
+        let lists: [&[Step]; 3] = match &self.action {
+            Action::If { then, otherwise, .. } => [then, otherwise, &[]],
+            Action::ForEach(each) => [&each.steps, &[], &[]],
+            Action::Repeat(repeat) => [&repeat.steps, &[], &[]],
+            Action::Try(attempt) => [&attempt.steps, &attempt.catch, &attempt.finally],
+            _ => [&[], &[], &[]],
         };
-        then.iter().chain(otherwise)
+        lists.into_iter().flatten()
     }
 }
 
@@ -87,6 +90,7 @@ pub enum Action {
     },
     Wait(Watch),
     WaitGone(Watch),
+    WaitStable(Stillness),
     Assert(Assertion),
     Screenshot(Screenshot),
     Extract(Extract),
@@ -108,6 +112,8 @@ pub enum Action {
         otherwise: Vec<Step>,
     },
     ForEach(Box<ForEach>),
+    Repeat(Box<Repeat>),
+    Try(Box<Try>),
     Sleep(Duration),
     Fail(Fail),
 }
@@ -127,6 +133,7 @@ impl Action {
             Self::Paste { .. } => "paste",
             Self::Wait(_) => "wait",
             Self::WaitGone(_) => "wait_gone",
+            Self::WaitStable(_) => "wait_stable",
             Self::Assert(_) => "assert",
             Self::Screenshot(_) => "screenshot",
             Self::Extract(_) => "extract",
@@ -139,6 +146,8 @@ impl Action {
             Self::Activate(_) => "activate",
             Self::If { .. } => "if",
             Self::ForEach(_) => "for_each",
+            Self::Repeat(_) => "repeat",
+            Self::Try(_) => "try",
             Self::Sleep(_) => "sleep",
             Self::Fail(_) => "fail",
         }
@@ -225,6 +234,15 @@ pub enum Via {
     Auto,
     Keys,
     Paste,
+}
+
+/// `wait_stable`: nothing changes for a while.
+#[derive(Clone, Debug)]
+pub struct Stillness {
+    /// `None`: the whole desktop.
+    pub region: Option<Region>,
+    /// `for`.
+    pub duration: Duration,
 }
 
 #[derive(Clone, Debug)]

@@ -8,11 +8,11 @@ use super::target::{LATER, transpose};
 use super::unavailable;
 use crate::workflow::limits;
 use crate::workflow::model::{
-    Action, Assertion, Category, Extract, Fail, Find, How, Launching, Screenshot, Subject, Target,
+    Action, Assertion, Category, Extract, Fail, Find, How, Launching, Screenshot, Stillness, Subject, Target,
 };
 use crate::workflow::node::{Node, Tree};
 
-pub(super) const ACTIONS: [&str; 25] = [
+pub(super) const ACTIONS: [&str; 28] = [
     "click",
     "double_click",
     "right_click",
@@ -24,6 +24,7 @@ pub(super) const ACTIONS: [&str; 25] = [
     "paste",
     "wait",
     "wait_gone",
+    "wait_stable",
     "assert",
     "screenshot",
     "extract",
@@ -36,6 +37,8 @@ pub(super) const ACTIONS: [&str; 25] = [
     "activate",
     "if",
     "for_each",
+    "repeat",
+    "try",
     "sleep",
     "fail",
 ];
@@ -62,6 +65,7 @@ impl Reader {
             "paste" => self.paste(node),
             "wait" => self.watch(node).map(Action::Wait),
             "wait_gone" => self.watch(node).map(Action::WaitGone),
+            "wait_stable" => self.stillness(node).map(Action::WaitStable),
             "assert" => self.assertion(node).map(Action::Assert),
             "screenshot" => self.screenshot(node).map(Action::Screenshot),
             "extract" => self.extract(node).map(Action::Extract),
@@ -74,6 +78,8 @@ impl Reader {
             "activate" => self.window_target(node, "`activate`").map(Action::Activate),
             "if" => self.branches(node, fields, path, depth),
             "for_each" => self.for_each(node, path, depth),
+            "repeat" => self.repeat(node, path, depth),
+            "try" => self.try_step(node, fields.peek("as"), path, depth),
             "sleep" => self.duration(node).map(Action::Sleep),
             _ => self.fail_step(node).map(Action::Fail),
         }
@@ -84,6 +90,14 @@ impl Reader {
             Tree::Map(_) => self.watch(node).map(Assertion::Probe),
             _ => self.expression(node).map(Assertion::Expression),
         }
+    }
+
+    fn stillness(&mut self, node: &Node) -> Option<Stillness> {
+        let mut fields = Fields::new(node, "`wait_stable`", self)?;
+        let duration = fields.require("for", "`wait_stable`", self).and_then(|node| self.duration(node));
+        let region = fields.take("region").map(|node| self.region(node));
+        fields.finish("`wait_stable`", &[], self);
+        Some(Stillness { region: transpose(region)?, duration: duration? })
     }
 
     fn screenshot(&mut self, node: &Node) -> Option<Screenshot> {

@@ -46,7 +46,7 @@ impl Reader {
         if let Some(action) = options.action.filter(|action| !COMMITTING.contains(action)) {
             let detail = format!("`commit` has no meaning for `{action}`, which changes nothing by itself");
             let advice = match action {
-                "if" | "for_each" => "mark the step inside that does".to_owned(),
+                "if" | "for_each" | "repeat" | "try" => "mark the step inside that does".to_owned(),
                 _ => format!("mark the step that does: {}", one_of(&COMMITTING)),
             };
             self.fault_with(node, detail, advice);
@@ -75,6 +75,14 @@ impl Reader {
                 Around::Loop { kept: false } => (
                     "a commit in a loop needs the loop's `key`, or nobody knows for which items it is done".to_owned(),
                     "give the `for_each` a `key: <expression>`, different for each item, and leave `checkpoint: false` out",
+                ),
+                Around::Repeat => (
+                    "a commit cannot stand in `repeat`, whose steps are carried out again and again".to_owned(),
+                    "put it behind the `repeat`, or use `for_each` with a `key`",
+                ),
+                Around::Try => (
+                    "a commit cannot stand in `try`: what may have happened is not passed over".to_owned(),
+                    "put it behind the `try`; `settle` lets a later attempt find out and go on",
                 ),
                 Around::Settle => (
                     "a commit cannot stand in `settle`, whose steps only find out".to_owned(),

@@ -84,7 +84,7 @@ impl Reader {
             self.fault_with(key, "a loop with a `key` keeps its state with a job, and an app has none", advice);
         } else if self.around.contains(&Around::Settle) {
             self.fault_with(key, "a loop with a `key` cannot stand in `settle`, which only finds out", advice);
-        } else if self.around.iter().any(|around| matches!(around, Around::Loop { .. })) {
+        } else if self.loops_around() {
             let advice = "make one list of both before it, or add `checkpoint: false` here";
             self.fault_with(key, "a loop with a `key` cannot stand inside another loop", advice);
         }
@@ -92,11 +92,11 @@ impl Reader {
     }
 
     fn loops_around(&self) -> bool {
-        self.around.iter().any(|around| matches!(around, Around::Loop { .. }))
+        self.around.iter().any(|around| matches!(around, Around::Loop { .. } | Around::Repeat))
     }
 
     pub(super) fn item_is_known(&mut self, node: &Node) {
-        if !self.loops_around() {
+        if !self.around.iter().any(|around| matches!(around, Around::Loop { .. })) {
             self.fault_with(node, "`item` is known inside a `for_each` only", "store what is needed later with `set`");
         }
     }
@@ -104,7 +104,11 @@ impl Reader {
     pub(super) fn loop_is_known(&mut self, node: &Node, property: Option<&str>) {
         let during = self.loops_around();
         if !during && !self.looped {
-            self.fault_with(node, "`loop` is known inside a `for_each` and after one", "there is none before this");
+            self.fault_with(
+                node,
+                "`loop` is known inside a `for_each` or `repeat`, and after a `for_each`",
+                "there is none before this",
+            );
             return;
         }
         let Some(property) = property else { return };

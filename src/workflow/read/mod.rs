@@ -12,6 +12,7 @@ mod concurrency;
 mod document;
 mod each;
 mod fields;
+mod flow;
 mod gesture;
 mod names;
 mod pool;
@@ -71,6 +72,9 @@ enum Around {
     Loop {
         kept: bool,
     },
+    /// The steps of a `repeat`, as often as it takes.
+    Repeat,
+    Try,
     Settle,
 }
 

@@ -8,6 +8,7 @@ use super::commit::Options;
 use super::fields::Fields;
 use super::names::nearest;
 use super::{Around, place, target, unavailable};
+use crate::time::format_duration;
 use crate::workflow::limits;
 use crate::workflow::model::{Action, Assertion, Condition, Find, Launching, ScreenshotWhen, Step, Target, Watch};
 use crate::workflow::node::{Node, Tree};
@@ -82,6 +83,9 @@ impl Reader {
         self.around.extend(retries.filter(|times| *times > 0).map(|_| Around::Retries(node.line)));
         self.around.extend(continue_on_error.filter(|on| *on).map(|_| Around::ContinueOnError(node.line)));
         let mut action = chosen.and_then(|action| self.action(action, &mut fields, &path, depth));
+        if let Some(Action::WaitStable(stillness)) = &action {
+            self.can_be_still(node, stillness.duration, timeout);
+        }
         self.around.truncate(within);
         let commit = self.commit(&mut fields, &Options { action: chosen, path: &path, depth });
         if let (Some(action), Some(timeout), Some(node)) = (&mut action, timeout, fields.peek("timeout")) {
@@ -142,6 +146,8 @@ impl Reader {
             Action::Key(_) | Action::Launch(Launching::Command(_)) if verified => return,
             Action::Sleep(_)
             | Action::ForEach(_)
+            | Action::Repeat(_)
+            | Action::Try(_)
             | Action::Set(_)
             | Action::Fail(_)
             | Action::Key(_)
@@ -155,6 +161,14 @@ impl Reader {
         };
         if inner.replace(timeout).is_some() {
             self.fault(node, "`timeout` stands twice, in the step and in its action");
+        }
+    }
+
+    fn can_be_still(&mut self, node: &Node, duration: Duration, timeout: Option<Duration>) {
+        let limit = timeout.unwrap_or(Step::DEFAULT_TIMEOUT);
+        if duration >= limit {
+            let detail = format!("`for` is not shorter than the step's `timeout` of {}", format_duration(limit));
+            self.fault_with(node, detail, "write a longer `timeout` beside `wait_stable`");
         }
     }
 
@@ -239,22 +253,6 @@ impl Reader {
         let probe = self.probe_fields(&mut fields, 0);
         fields.finish("a probe", &target::LATER, self);
         Some(Watch { probe: probe?, timeout: target::transpose(timeout)?, place: place(node) })
-    }
-
-    /// The `if` of a step, with the branches beside it.
-    pub(super) fn branches(
-        &mut self,
-        node: &Node,
-        fields: &mut Fields<'_>,
-        path: &str,
-        depth: usize,
-    ) -> Option<Action> {
-        let condition = self.condition(node);
-        let then =
-            fields.require("then", "`if`", self).and_then(|node| self.steps(node, &format!("{path}/then"), depth + 1));
-        let otherwise = fields.take("else").map(|node| self.steps(node, &format!("{path}/else"), depth + 1));
-        let otherwise = target::transpose(otherwise)?.unwrap_or_default();
-        Some(Action::If { condition: condition?, then: then?, otherwise })
     }
 }
 

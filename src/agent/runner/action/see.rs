@@ -1,4 +1,4 @@
-//! Looking: `wait`, `wait_gone`, `assert`, `screenshot`.
+//! Looking: `wait`, `wait_gone`, `wait_stable`, `assert`, `screenshot`.
 
 use std::time::Duration;
 
@@ -8,15 +8,16 @@ use super::pointer::place;
 use crate::{
     agent::runner::{
         describe,
-        fault::{Break, fault},
+        fault::{Break, Fault, fault},
+        look::Look,
         probe::{Verdict, Watched},
         run::Runner,
         seek::after,
     },
-    desktop::Rect,
-    time::duration_ms,
+    desktop::{Frame, Point, Rect},
+    time::{Mono, duration_ms, format_duration},
     wire::{job::Category, step::Find},
-    workflow::{self, Assertion, Probe, Screenshot, Watch},
+    workflow::{self, Assertion, Probe, Region, Screenshot, Stillness, Watch},
 };
 
 impl Runner<'_> {
@@ -41,6 +42,45 @@ impl Runner<'_> {
         watched.verdict.marks = watched.verdict.hit.iter().map(|hit| hit.rect).collect();
         let message = format!("{} did not go away{}", describe::probe(&watch.probe), after(timeout));
         Err(Self::unmet(watched, workflow::Category::Timeout, &message).into())
+    }
+
+    /// By what is seen alone: a caret that blinks or a clock is a change.
+    pub(in crate::agent::runner) fn wait_stable(
+        &mut self,
+        stillness: &Stillness,
+        timeout: Duration,
+    ) -> Result<Value, Break> {
+        let region = stillness.region.map(rect_of);
+        let mut last: Option<(Frame, Mono)> = None;
+        let mut changed = None;
+        let still = self.until(timeout, |runner| {
+            let frame = Look::default().frame(runner)?;
+            let now = runner.world.now().mono;
+            let Some(part) = region.map_or_else(|| Some(frame.clone()), |rect| frame.crop(rect)) else {
+                return fault(Category::InvalidWorkflow, "`region` of `wait_stable` is outside the desktop");
+            };
+            match &last {
+                Some((before, since)) if before.same_pixels(&part) => {
+                    return Ok((now.since(*since) >= stillness.duration).then_some(()));
+                }
+                Some((before, _)) => changed = part.changed_since(before).or(changed),
+                None => {}
+            }
+            last = Some((part, now));
+            Ok(None)
+        })?;
+        if still.is_some() {
+            return Ok(Value::Bool(true));
+        }
+        let corner = region.map_or_else(Point::default, |rect| Point::new(rect.x.max(0), rect.y.max(0)));
+        let place = changed.map(|rect| Rect::new(rect.x + corner.x, rect.y + corner.y, rect.width, rect.height));
+        let shown = place.map(|rect| format!("; it last changed in {rect}")).unwrap_or_default();
+        let message = format!(
+            "nothing was to change for {}, and that did not come about{}{shown}. Leave out by `region` what always moves",
+            format_duration(stillness.duration),
+            after(timeout),
+        );
+        Err(Fault::new(Category::Timeout, message).seen(None, place.into_iter().collect()).into())
     }
 
     pub(in crate::agent::runner) fn assert(
@@ -70,7 +110,7 @@ impl Runner<'_> {
     /// The name of the artifact.
     pub(in crate::agent::runner) fn screenshot(&mut self, screenshot: &Screenshot) -> Result<Value, Break> {
         let name = screenshot.name.text(&self.scope)?;
-        let region = screenshot.region.map(|region| Rect::new(region.x, region.y, region.width, region.height));
+        let region = screenshot.region.map(rect_of);
         let stem = name.strip_suffix(".webp").or_else(|| name.strip_suffix(".png")).unwrap_or(&name);
         let artifact = self.picture(stem, None, region, &[])?;
         let name = artifact.name.clone();
@@ -101,6 +141,10 @@ impl Runner<'_> {
             elapsed_ms: duration_ms(elapsed),
         });
     }
+}
+
+fn rect_of(region: Region) -> Rect {
+    Rect::new(region.x, region.y, region.width, region.height)
 }
 
 /// Something to be seen that is not there is a target not found; anything else that does not come about took too long.

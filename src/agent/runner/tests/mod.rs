@@ -7,6 +7,7 @@ mod books;
 mod commit;
 mod desktop;
 mod failures;
+mod flow;
 mod loops;
 mod meaning;
 mod pictures;
