@@ -4,6 +4,8 @@
 
 #[path = "cli/client.rs"]
 mod client;
+#[path = "cli/find.rs"]
+mod find;
 
 use std::{
     path::Path,

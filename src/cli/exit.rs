@@ -24,7 +24,7 @@ pub enum Exit {
 pub(crate) const HELP: &str = "\
 Exit codes:
   0  done; with --wait or watch: every job succeeded
-  1  the job or batch did not succeed, or a check found faults (lint, try, config check)
+  1  the job or batch did not succeed, or a check found faults (lint, try, find, config check)
   2  wrong command line or settings
   3  not found
   4  refused: token, role, conflict, invalid input, limit

@@ -7,8 +7,8 @@ use clap_complete::Shell;
 
 use super::{
     commands::{
-        agent, apply, artifact, backup, batch, channel, check, config_check, controller, documents, event, fleet, job,
-        join_token, lint, machine, pause, restore, token, try_out,
+        agent, apply, artifact, backup, batch, channel, check, config_check, controller, documents, event, find, fleet,
+        job, join_token, lint, machine, pause, restore, token, try_out,
     },
     examples,
     exit::{self, Exit, usage},
@@ -62,6 +62,8 @@ enum Command {
     Lint(lint::LintArgs),
     /// Run a workflow on this desktop, without a controller
     Try(try_out::TryArgs),
+    /// Where an image is on a stored screen, and how sure that is
+    Find(find::FindArgs),
     /// Documents as the controller has them
     Get(documents::GetArgs),
     /// Take a document out
@@ -201,6 +203,7 @@ impl Command {
             Self::Completions { shell } => completions(shell),
             Self::Lint(args) => lint::run(&args),
             Self::Try(args) => try_out::run(args),
+            Self::Find(args) => find::run(&args),
             Self::Apply(args) => wait(apply::run(args)),
             Self::Get(args) => wait(documents::get(args)).map(done),
             Self::Delete(args) => wait(documents::delete(args)).map(done),

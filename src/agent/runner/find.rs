@@ -10,7 +10,7 @@ use super::{
 use crate::{
     desktop::{
         Point, Rect, Window,
-        image::{self, Miss, SearchOptions},
+        image::{self, DPI_SCALES, Miss, SearchOptions},
     },
     ids::Digest,
     wire::job::Category,
@@ -72,9 +72,6 @@ pub(super) enum Meant {
     /// All of them.
     All,
 }
-
-/// Sizes of an image to try for other DPI, where the target allows it: what desktops can be set to, seen from any of them.
-const SCALES: [f64; 10] = [1.25, 0.8, 1.5, 0.667, 1.75, 0.571, 2.0, 0.5, 1.2, 0.833];
 
 impl Runner<'_> {
     /// Looks once. Never waits.
@@ -234,7 +231,7 @@ impl Runner<'_> {
             },
             region: Some(area.rect),
             index: target.index.map(|index| index as usize),
-            scales: if sought.scale { SCALES.to_vec() } else { Vec::new() },
+            scales: if sought.scale { DPI_SCALES.to_vec() } else { Vec::new() },
             unique: meant != Meant::Any,
             last_place: None,
         };

@@ -15,6 +15,7 @@ pub(crate) mod controller;
 pub(crate) mod documents;
 pub(crate) mod event;
 mod failure_text;
+pub(crate) mod find;
 pub(crate) mod fleet;
 pub(crate) mod job;
 pub(crate) mod job_explain;

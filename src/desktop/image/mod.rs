@@ -41,6 +41,9 @@ pub use template::{Template, TemplateError};
 /// More places than this are not listed.
 pub const MAX_HITS: usize = 100;
 
+/// Sizes to try for other display scales: what desktops can be set to, seen from any of them.
+pub const DPI_SCALES: [f64; 10] = [1.25, 0.8, 1.5, 0.667, 1.75, 0.571, 2.0, 0.5, 1.2, 0.833];
+
 /// What counts as found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SearchOptions {
