@@ -15,7 +15,7 @@ DENY_VERSION=0.20.2
 BUILD_NEEDS="cc:gcc /usr/include/stdlib.h:libc6-dev"
 FUZZ_NEEDS="c++:g++"
 DESKTOP_NEEDS="Xvfb:xvfb openbox:openbox galculator:galculator mousepad:mousepad xterm:xterm curl:curl jq:jq
-  xclip:xclip xdotool:xdotool
+  xclip:xclip xdotool:xdotool tesseract:tesseract-ocr
   /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core"
 
 fail() {

@@ -266,6 +266,14 @@ impl Frame {
             .map_err(|error| DesktopError::Capture(format!("the picture cannot be encoded: {error}")))
     }
 
+    /// The brightness of every pixel, row after row.
+    pub fn to_gray(&self) -> Vec<u8> {
+        let swap = self.order == PixelOrder::Bgra;
+        let of =
+            |pixel: &[u8]| if swap { gray(pixel[2], pixel[1], pixel[0]) } else { gray(pixel[0], pixel[1], pixel[2]) };
+        self.pixels.chunks_exact(4).map(of).collect()
+    }
+
     fn to_rgb(&self) -> Vec<u8> {
         let mut rgb = vec![0; self.pixels.len() / 4 * 3];
         let swap = self.order == PixelOrder::Bgra;

@@ -71,6 +71,22 @@ impl Rect {
         (right > x && bottom > y).then(|| Self::new(x, y, x.abs_diff(right), y.abs_diff(bottom)))
     }
 
+    /// The smallest rectangle with both in it.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let (x, y) = (self.x.min(other.x), self.y.min(other.y));
+        let (right, bottom) = (self.right().max(other.right()), self.bottom().max(other.bottom()));
+        Self::new(x, y, x.abs_diff(right), y.abs_diff(bottom))
+    }
+
+    /// Pixels between the two, in steps along the axes; 0 where they touch.
+    pub fn distance(&self, other: &Self) -> u32 {
+        let gap = |from: i32, to: i32| u32::try_from(from.saturating_sub(to)).unwrap_or(0);
+        let across = gap(self.x, other.right()).max(gap(other.x, self.right()));
+        let down = gap(self.y, other.bottom()).max(gap(other.y, self.bottom()));
+        across.saturating_add(down)
+    }
+
     /// Grown by `by` pixels on every side.
     #[must_use]
     pub const fn grown(&self, by: u32) -> Self {
@@ -99,6 +115,14 @@ mod tests {
             let rect = Rect::new(-5, 7, width, height);
             assert!(rect.contains(rect.center()), "{rect}");
         }
+    }
+
+    #[test]
+    fn two_rectangles_have_one_around_them_and_a_way_between_them() {
+        let (one, other) = (Rect::new(10, 10, 20, 10), Rect::new(50, 5, 10, 10));
+        assert_eq!(one.union(&other), Rect::new(10, 5, 50, 15));
+        assert_eq!((one.distance(&other), other.distance(&one), one.distance(&one)), (20, 20, 0));
+        assert_eq!(one.distance(&Rect::new(-10, 40, 5, 5)), 15 + 20);
     }
 
     #[test]

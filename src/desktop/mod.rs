@@ -1,7 +1,7 @@
 //! Hands and eyes: one desktop, seen and driven through the [`Desktop`] trait.
 //!
 //! Everything a step can do to a screen ends here: capture, windows, pointer, keys, clipboard, processes, and finding a picture on
-//! the screen ([`image`]). Calls are synchronous and run on one dedicated thread ([`thread::DesktopHandle`]) that a watchdog outside
+//! the screen ([`image`]), reading text off it ([`ocr`]). Calls are synchronous and run on one dedicated thread ([`thread::DesktopHandle`]) that a watchdog outside
 //! it abandons when it hangs. Input passes a [`gate::Pass`], so that a lapsed lease stops it between two bursts of keys.
 //!
 //! It must not know: workflows, steps, jobs, leases, wire formats, configuration, the controller. It takes points, texts and pictures
@@ -18,6 +18,7 @@ pub mod gate;
 pub mod geometry;
 pub mod image;
 pub mod keys;
+pub mod ocr;
 pub mod process;
 mod stopwatch;
 pub mod thread;

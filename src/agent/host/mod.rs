@@ -12,6 +12,7 @@ use crate::{
     desktop::{
         Desktop, DesktopHandle,
         image::{Finder, Template},
+        ocr::Readings,
         process::{self, ProcessError, Program, RunLimits},
     },
     ids::Digest,
@@ -41,6 +42,7 @@ impl Images for BTreeMap<Digest, Vec<u8>> {
 pub struct Host {
     hands: Hands,
     finder: Finder,
+    readings: Readings,
     images: Box<dyn Images>,
     /// Most recently used last.
     prepared: Vec<(Digest, Image)>,
@@ -55,6 +57,7 @@ impl Host {
         Self {
             hands: Hands::new(desktop),
             finder: Finder::new(),
+            readings: Readings::default(),
             images,
             prepared: Vec::new(),
             clock,
@@ -88,6 +91,10 @@ impl World for Host {
 
     fn finder(&mut self) -> &mut Finder {
         &mut self.finder
+    }
+
+    fn readings(&mut self) -> &mut Readings {
+        &mut self.readings
     }
 
     fn now(&self) -> Now {
@@ -142,7 +149,12 @@ impl World for Host {
         process::start(program, &self.hands.pass()).map(drop)
     }
 
-    fn run(&mut self, program: &Program, stdin: &str, limits: &RunLimits) -> Result<Box<dyn ProgramRun>, ProcessError> {
+    fn run(
+        &mut self,
+        program: &Program,
+        stdin: &[u8],
+        limits: &RunLimits,
+    ) -> Result<Box<dyn ProgramRun>, ProcessError> {
         Ok(Box::new(programs::Run::begin(program, stdin, limits, &self.hands.pass())?))
     }
 

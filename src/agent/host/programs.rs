@@ -26,11 +26,16 @@ pub(super) struct Run {
 
 impl Run {
     /// Ends with `pass` too.
-    pub(super) fn begin(program: &Program, stdin: &str, limits: &RunLimits, pass: &Pass) -> Result<Self, ProcessError> {
+    pub(super) fn begin(
+        program: &Program,
+        stdin: &[u8],
+        limits: &RunLimits,
+        pass: &Pass,
+    ) -> Result<Self, ProcessError> {
         let pass = pass.for_one_call();
         let for_thread = pass.clone();
         let (tell, told) = mpsc::channel();
-        let (owned, stdin, limits) = (program.clone(), stdin.as_bytes().to_vec(), limits.clone());
+        let (owned, stdin, limits) = (program.clone(), stdin.to_vec(), limits.clone());
         let name = program.program.clone();
         let started = thread::Builder::new().name("run".to_owned()).spawn(move || {
             // Whoever asked may have gone.

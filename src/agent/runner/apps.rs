@@ -404,7 +404,7 @@ fn version(world: &mut dyn World, scope: &Scope, probe: &VersionProbe) -> Option
     }
     let stdin = line.stdin.as_ref().map_or(Some(String::new()), |stdin| stdin.text(scope).ok())?;
     let limits = RunLimits { timeout: line.timeout.unwrap_or(VERSION_WITHIN), ..RunLimits::default() };
-    let mut run = world.run(&program, &stdin, &limits).ok()?;
+    let mut run = world.run(&program, stdin.as_bytes(), &limits).ok()?;
     let finished = loop {
         if let Some(finished) = run.poll() {
             break finished.ok()?;

@@ -2,7 +2,9 @@
 //!
 //! Templates are shown as they were written, never with their values: those may be secret.
 
-use crate::workflow::{CommandLine, Find, Position, Probe, Target, Template, TitleMatch, WindowTarget};
+use crate::workflow::{
+    CommandLine, Find, Position, Probe, Side, Target, Template, TitleMatch, WantedText, WindowTarget,
+};
 
 /// Longer descriptions are cut.
 const MAX_CHARS: usize = 200;
@@ -25,12 +27,20 @@ fn target_whole(target: &Target) -> String {
             format!("image {}", names.join(" or "))
         }
         Find::Window(sought) => window(sought),
+        Find::Text(sought) => match &sought.wanted {
+            WantedText::Words(words) => format!("text \"{}\"", words.source()),
+            WantedText::Pattern(pattern) => format!("text /{}/", pattern.as_str()),
+        },
+        Find::AnyText => "text".to_owned(),
         Find::At(x, y) => format!("at {},{}", position(x), position(y)),
         Find::Any(targets) => format!("any of {}", list(targets.iter().map(target_whole))),
     };
     if let Some(within) = &target.within {
         text.push_str(" in ");
         text.push_str(&target_whole(within));
+    }
+    if let Some(beside) = &target.beside {
+        text = format!("{text} {} {}", side(beside.side), target_whole(&beside.anchor));
     }
     if let Some(index) = target.index {
         text = format!("{text} number {index}");
@@ -50,6 +60,15 @@ fn probe_whole(probe: &Probe) -> String {
         Probe::Any(probes) => format!("any of {}", list(probes.iter().map(probe_whole))),
         Probe::All(probes) => format!("all of {}", list(probes.iter().map(probe_whole))),
         Probe::Not(probe) => format!("not {}", probe_whole(probe)),
+    }
+}
+
+pub(super) fn side(side: Side) -> &'static str {
+    match side {
+        Side::RightOf => "right of",
+        Side::LeftOf => "left of",
+        Side::Above => "above",
+        Side::Below => "below",
     }
 }
 

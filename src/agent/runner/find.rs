@@ -1,7 +1,7 @@
 //! Finds a target in one look: an image, a window, a position, or the first of several.
 
 use super::{
-    describe,
+    beside, describe,
     fault::{Break, Fault, fault},
     look::Look,
     run::Runner,
@@ -56,10 +56,12 @@ pub(super) struct Absence {
 }
 
 /// Where to look, and from which corner positions count.
-struct Area {
-    rect: Rect,
+pub(super) struct Area {
+    pub(super) rect: Rect,
     origin: Point,
-    window: Option<Window>,
+    pub(super) window: Option<Window>,
+    /// Beside this.
+    anchor: Option<Rect>,
 }
 
 /// How many places are meant.
@@ -85,6 +87,12 @@ impl Runner<'_> {
             Find::At(x, y) => Sought::Found(self.find_position((x, y), target, &area, look)?),
             Find::Window(window) => choose(self.find_windows(window, target, &area, look)?, target.index),
             Find::Image(image) => self.find_image(image, target, (meant, &area), look)?,
+            Find::Text(text) => self.find_text(text, target, &area, look)?,
+            Find::AnyText => Sought::Absent(Absence::default()),
+        };
+        let sought = match area.anchor.filter(|_| meant == Meant::One) {
+            Some(anchor) => sought.nearest(anchor),
+            None => sought,
         };
         Ok(sought.moved(target.offset))
     }
@@ -112,12 +120,12 @@ impl Runner<'_> {
     /// What `in` and `region` leave to look at.
     fn area(&mut self, target: &Target, look: &mut Look) -> Result<Result<Area, Sought>, Break> {
         let mut area = match &target.within {
-            None => Area { rect: look.display(self)?, origin: Point::default(), window: None },
+            None => Area { rect: look.display(self)?, origin: Point::default(), window: None, anchor: None },
             Some(within) => match self.find(within, Meant::One, look)? {
                 Sought::Found(hit) => {
                     let rect =
                         hit.window.as_ref().filter(|_| is_window(within)).map_or(hit.rect, |window| window.client);
-                    Area { rect, origin: Point::new(rect.x, rect.y), window: hit.window }
+                    Area { rect, origin: Point::new(rect.x, rect.y), window: hit.window, anchor: None }
                 }
                 Sought::Absent(_) => {
                     let reason = format!("{}, in which to look, is not there", describe::target(within));
@@ -135,6 +143,22 @@ impl Runner<'_> {
             };
             area.rect = rect;
         }
+        let Some(beside) = &target.beside else { return Ok(Ok(area)) };
+        let what = describe::target(&beside.anchor);
+        let anchor = match self.find(&beside.anchor, Meant::One, look)? {
+            Sought::Found(hit) => hit.rect,
+            Sought::Absent(Absence { best, .. }) => {
+                let reason = Some(format!("{what}, beside which to look, is not there"));
+                return Ok(Err(Sought::Absent(Absence { best, reason })));
+            }
+            several @ Sought::Several(_) => return Ok(Err(several)),
+        };
+        let Some(rect) = beside::area(beside, anchor, &target.find).intersect(&area.rect) else {
+            let reason = Some(format!("there is nothing of the screen {} {what}", describe::side(beside.side)));
+            return Ok(Err(Sought::Absent(Absence { best: None, reason })));
+        };
+        area.rect = rect;
+        area.anchor = Some(anchor);
         Ok(Ok(area))
     }
 
@@ -286,7 +310,7 @@ impl Runner<'_> {
 }
 
 /// One of several by its index, in reading order; without an index there must be exactly one.
-fn choose(mut hits: Vec<Hit>, index: Option<u32>) -> Sought {
+pub(super) fn choose(mut hits: Vec<Hit>, index: Option<u32>) -> Sought {
     hits.sort_by_key(|hit| (hit.rect.y, hit.rect.x));
     match index {
         Some(index) => {
@@ -321,6 +345,12 @@ impl Candidate {
 }
 
 impl Sought {
+    fn nearest(self, anchor: Rect) -> Self {
+        let Self::Several(hits) = self else { return self };
+        let nearest = hits.into_iter().min_by_key(|hit| hit.rect.distance(&anchor));
+        nearest.map_or_else(|| Self::Absent(Absence::default()), Self::Found)
+    }
+
     fn moved(mut self, (dx, dy): (i32, i32)) -> Self {
         let hits = match &mut self {
             Self::Found(hit) => std::slice::from_mut(hit),

@@ -8,6 +8,7 @@
 
 mod action;
 mod apps;
+mod beside;
 mod commit;
 mod context;
 mod describe;
@@ -30,6 +31,7 @@ mod seek;
 mod step;
 #[cfg(test)]
 mod tests;
+mod text;
 mod witness;
 mod world;
 

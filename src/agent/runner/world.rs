@@ -10,6 +10,7 @@ use crate::{
     desktop::{
         Desktop, Rect, Window, WindowId,
         image::{Finder, Template},
+        ocr::Readings,
         process::{Finished, ProcessError, Program, RunLimits},
     },
     ids::Digest,
@@ -40,6 +41,9 @@ pub trait World {
     /// Remembers where things were, for as long as the machine lives.
     fn finder(&mut self) -> &mut Finder;
 
+    /// What was read off the screen, for as long as the machine lives.
+    fn readings(&mut self) -> &mut Readings;
+
     /// The image with this digest. The error says why it cannot be had.
     fn image(&mut self, digest: &Digest) -> Result<Image, String>;
 
@@ -55,7 +59,8 @@ pub trait World {
     fn start(&mut self, program: &Program) -> Result<(), ProcessError>;
 
     /// Begins to run a program to its end.
-    fn run(&mut self, program: &Program, stdin: &str, limits: &RunLimits) -> Result<Box<dyn ProgramRun>, ProcessError>;
+    fn run(&mut self, program: &Program, stdin: &[u8], limits: &RunLimits)
+    -> Result<Box<dyn ProgramRun>, ProcessError>;
 
     /// Windows that hold a secret, whoever typed it. They outlive attempts.
     fn secrets(&mut self) -> &mut Secrets;

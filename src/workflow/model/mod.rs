@@ -26,10 +26,13 @@ pub use each::{ForEach, Items, OnError};
 pub use flow::{Repeat, Try};
 pub use key::{Chord, Key, Modifier, NamedKey};
 pub use pool::{Display, Pool};
-pub use scalar::{Category, Color, Digest, ImageFile, Name, Pattern, Region};
+pub use scalar::{Category, Color, Digest, ImageFile, Language, Name, Pattern, Region};
 pub use step::{
     Action, Assertion, Button, Click, Condition, Drag, Extract, Fail, How, Launching, Screenshot, ScreenshotWhen,
     Scroll, Step, Stillness, Subject, TypeText, Via, Watch,
 };
-pub use target::{Find, ImageTarget, PixelProbe, Place, Position, Probe, Target, TitleMatch, WindowTarget};
+pub use target::{
+    Beside, Find, ImageTarget, PixelProbe, Place, Position, Probe, Side, Target, TextTarget, TitleMatch, WantedText,
+    WindowTarget,
+};
 pub use workflow::{Concurrency, RetryPolicy, Workflow};

@@ -66,6 +66,11 @@ impl Pattern {
         self.0.is_match(text)
     }
 
+    /// Where it matches, as bytes of the text.
+    pub fn places<'text>(&'text self, text: &'text str) -> impl Iterator<Item = std::ops::Range<usize>> + 'text {
+        self.0.find_iter(text).map(|found| found.range())
+    }
+
     /// The first group of the first match, or the whole match when the pattern has no group (or the group took no part).
     pub fn extract<'text>(&self, text: &'text str) -> Option<&'text str> {
         let found = self.0.captures(text)?;
@@ -76,6 +81,29 @@ impl Pattern {
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
         self.as_str() == other.as_str()
+    }
+}
+
+/// What texts on the screen are written in, as tesseract names it: `eng`, `deu+eng`, `chi_sim`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Language(String);
+
+impl Language {
+    pub fn new(text: &str) -> Option<Self> {
+        let is_name = |name: &str| {
+            (3..=16).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_')
+        };
+        (text.len() <= 64 && text.split('+').all(is_name)).then(|| Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Language {
+    fn default() -> Self {
+        Self("eng".to_owned())
     }
 }
 

@@ -8,7 +8,7 @@ use super::commit::Commit;
 use super::each::ForEach;
 use super::flow::{Repeat, Try};
 use super::key::{Chord, Modifier};
-use super::scalar::{Category, Name, Pattern, Region};
+use super::scalar::{Category, Language, Name, Pattern, Region};
 use super::target::{Place, Probe, Target};
 use crate::workflow::expression::Expression;
 use crate::workflow::template::Template;
@@ -256,17 +256,21 @@ pub struct Extract {
     /// `None`: what has the focus.
     pub from: Option<Target>,
     pub how: How,
+    /// Of what is read off the screen.
+    pub language: Language,
     /// The first group of the match is the result, or all of it. No match is a failure.
     pub pattern: Option<Pattern>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum How {
-    /// The best way this version has, which is the clipboard.
+    /// Off the screen where `from` says beside what, else by the clipboard.
     #[default]
     Auto,
     /// Select all, copy, read; the clipboard is restored.
     Clipboard,
+    /// Read off the screen.
+    Ocr,
 }
 
 #[derive(Clone, Debug)]

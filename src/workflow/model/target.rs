@@ -1,7 +1,7 @@
 //! Targets (what a step acts on) and probes (read-only checks).
 
 use super::command::CommandLine;
-use super::scalar::{Color, ImageFile, Name, Pattern, Region};
+use super::scalar::{Color, ImageFile, Language, Name, Pattern, Region};
 use crate::workflow::template::Template;
 
 /// Where in its document a value stands, for reports: a JSON pointer, and line and column from 1 (0 where unknown, as in JSON
@@ -25,13 +25,53 @@ pub struct Target {
     pub offset: (i32, i32),
     /// Which one of several, from 0, in reading order. `None`: there must be exactly one.
     pub index: Option<u32>,
+    /// Look only there; of several places the nearest is meant.
+    pub beside: Option<Beside>,
     pub place: Place,
+}
+
+/// `right_of` and its like.
+#[derive(Clone, Debug)]
+pub struct Beside {
+    pub side: Side,
+    pub anchor: Box<Target>,
+    /// In pixels, from the anchor's edge.
+    pub max_distance: u32,
+}
+
+impl Beside {
+    pub const DEFAULT_DISTANCE: u32 = 400;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    RightOf,
+    LeftOf,
+    Above,
+    Below,
+}
+
+impl Side {
+    pub const ALL: [Self; 4] = [Self::RightOf, Self::LeftOf, Self::Above, Self::Below];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RightOf => "right_of",
+            Self::LeftOf => "left_of",
+            Self::Above => "above",
+            Self::Below => "below",
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
 pub enum Find {
     Image(ImageTarget),
     Window(WindowTarget),
+    /// Read off the screen.
+    Text(TextTarget),
+    /// Whatever text stands beside something: what `extract` reads.
+    AnyText,
     /// Physical pixels of the desktop; with `in`, counted from the upper left corner of what that finds.
     At(Position, Position),
     /// The first found wins, in this order; which one it was is reported.
@@ -61,6 +101,22 @@ impl ImageTarget {
     pub const DEFAULT_SCORE: f64 = 0.9;
 }
 
+#[derive(Clone, Debug)]
+pub struct TextTarget {
+    pub wanted: WantedText,
+    /// Upper and lower case differ.
+    pub case: bool,
+    pub language: Language,
+}
+
+#[derive(Clone, Debug)]
+pub enum WantedText {
+    /// Whole words of one line, in this order.
+    Words(Template),
+    /// Anywhere in a line.
+    Pattern(Pattern),
+}
+
 /// All that is given must match; at least one is given.
 #[derive(Clone, Debug)]
 pub struct WindowTarget {
@@ -80,7 +136,7 @@ pub enum TitleMatch {
 /// A read-only check that holds or does not.
 #[derive(Clone, Debug)]
 pub enum Probe {
-    /// Holds while the target (image or window) can be found.
+    /// Holds while the target (image, text or window) can be found.
     Visible(Target),
     Pixel(PixelProbe),
     /// A running program's file name, without directory, `.exe` optional.

@@ -110,12 +110,30 @@ impl Reader {
 
     fn extract(&mut self, node: &Node) -> Option<Extract> {
         let mut fields = Fields::or_empty(node, "`extract`", self)?;
-        let from = fields.take("from").map(|node| self.target(node));
-        let words = [("auto", How::Auto), ("clipboard", How::Clipboard)];
-        let how = fields.take("how").map(|node| self.choice(node, &words, &unavailable::HOW));
+        let from = fields.take("from").map(|node| self.source(node));
+        let words = [("auto", How::Auto), ("clipboard", How::Clipboard), ("ocr", How::Ocr)];
+        let how_node = fields.take("how");
+        let how = how_node.map(|node| self.choice(node, &words, &unavailable::HOW));
+        let lang = fields.take("lang");
+        let language = lang.map(|node| self.language(node));
         let pattern = fields.take("regex").map(|node| self.pattern(node));
         fields.finish("`extract`", &LATER, self);
-        Some(Extract { from: transpose(from)?, how: transpose(how)?.unwrap_or_default(), pattern: transpose(pattern)? })
+        let (from, how) = (transpose(from)?, transpose(how)?.unwrap_or_default());
+        let off_screen = from.as_ref().is_some_and(|from| matches!(from.find, Find::AnyText));
+        match (how, how_node) {
+            (How::Clipboard, Some(node)) if off_screen => {
+                self.fault_with(node, "what stands beside something is read off the screen", "leave `how` out");
+            }
+            (How::Ocr, Some(node)) if from.is_none() => {
+                self.fault(node, "`how: ocr` needs `from`, which says what to read");
+            }
+            _ => {}
+        }
+        if let Some(node) = lang.filter(|_| how != How::Ocr && !off_screen) {
+            self.fault(node, "`lang` is for what is read off the screen: write `how: ocr` beside it");
+        }
+        let (language, pattern) = (transpose(language)?.unwrap_or_default(), transpose(pattern)?);
+        Some(Extract { from, how, language, pattern })
     }
 
     fn read_clipboard(&mut self, node: &Node) -> Option<Action> {

@@ -5,6 +5,7 @@
 
 mod action;
 mod app;
+mod beside;
 mod channel;
 mod command;
 mod commit;

@@ -123,8 +123,12 @@ impl Reader {
     /// A position has no extent: it would leave everything in the picture but one pixel.
     fn mask(&mut self, node: &Node) -> Option<Target> {
         let target = self.target(node)?;
-        if is_position(&target) {
+        if has(&target, &|find| matches!(find, Find::At(..))) {
             self.fault_with(node, "`at` is one pixel and hides nothing", "mask an image or a window");
+            return None;
+        }
+        if has(&target, &|find| matches!(find, Find::Text(_))) {
+            self.fault_with(node, "a text that is misread would not be hidden", "mask an image or a window");
             return None;
         }
         Some(target)
@@ -256,10 +260,10 @@ impl Reader {
     }
 }
 
-fn is_position(target: &Target) -> bool {
+/// Whether it, or a part of its `any`, is of a kind.
+fn has(target: &Target, kind: &dyn Fn(&Find) -> bool) -> bool {
     match &target.find {
-        Find::At(..) => true,
-        Find::Any(parts) => parts.iter().any(is_position),
-        _ => false,
+        Find::Any(parts) => parts.iter().any(|part| has(part, kind)),
+        find => kind(find),
     }
 }

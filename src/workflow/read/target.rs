@@ -1,5 +1,6 @@
 //! Readers of targets and probes.
 
+use super::beside::SIDES;
 use super::fields::Fields;
 use super::names::{nearest, one_of};
 use super::{Reader, place, unavailable};
@@ -9,10 +10,14 @@ use crate::workflow::model::{
 };
 use crate::workflow::node::{Node, Tree};
 
-const PLACES: [&str; 4] = ["image", "window", "at", "any"];
-const PROBES: [&str; 10] = ["image", "window", "pixel", "process", "file", "command", "screen", "any", "all", "not"];
+pub(super) const PLACES: [&str; 5] = ["image", "text", "window", "at", "any"];
+const PROBES: [&str; 11] =
+    ["image", "text", "window", "pixel", "process", "file", "command", "screen", "any", "all", "not"];
 /// What of the language may stand in a target and is not available yet.
-pub(super) const LATER: [&str; 7] = ["text", "ui", "right_of", "left_of", "above", "below", "max_distance"];
+pub(super) const LATER: [&str; 1] = ["ui"];
+/// What may stand beside a target.
+const MODIFIERS: [&str; 9] =
+    ["in", "region", "offset", "index", "right_of", "left_of", "above", "below", "max_distance"];
 
 impl Reader {
     /// A target as a value of its own.
@@ -20,7 +25,7 @@ impl Reader {
         self.target_within(node, 0)
     }
 
-    fn target_within(&mut self, node: &Node, depth: usize) -> Option<Target> {
+    pub(super) fn target_within(&mut self, node: &Node, depth: usize) -> Option<Target> {
         if let Some(text) = node.as_text() {
             self.bare(node, text);
             return None;
@@ -35,7 +40,7 @@ impl Reader {
     fn bare(&mut self, node: &Node, text: &str) {
         let suggestion = match ImageFile::new(text) {
             Ok(file) => format!("name what it is: {{ image: {file} }}"),
-            Err(_) => format!("name what it is: {{ window: \"{text}\" }} or {{ image: … }}"),
+            Err(_) => format!("name what it is: {{ text: \"{text}\" }}, {{ window: \"{text}\" }} or {{ image: … }}"),
         };
         self.fault_with(node, "a bare string is no target", suggestion);
     }
@@ -60,6 +65,7 @@ impl Reader {
                 image_index = index;
                 image.map(Find::Image)
             }
+            "text" => self.text_target(node).map(Find::Text),
             "window" => self.window(node).map(Find::Window),
             "at" => self.position(node).map(|(x, y)| Find::At(x, y)),
             _ => self.any_target(node, depth).map(Find::Any),
@@ -73,15 +79,15 @@ impl Reader {
         Some(target)
     }
 
-    /// `in`, `region`, `offset`, `index`, where they mean something. What is found is put in by the caller.
+    /// What stands beside it, where that means something. What is found is put in by the caller.
     fn modifiers(&mut self, fields: &mut Fields<'_>, what: &str, depth: usize) -> Option<Target> {
         let meaningful: &[&str] = match what {
-            "image" => &["in", "region", "offset", "index"],
+            "image" | "text" => &MODIFIERS,
             "window" => &["offset", "index"],
             "at" => &["in", "offset"],
             _ => &[],
         };
-        for modifier in ["in", "region", "offset", "index"] {
+        for modifier in MODIFIERS {
             if let Some(node) = fields.peek(modifier).filter(|_| !meaningful.contains(&modifier)) {
                 match what {
                     "any" => self.fault(node, format!("write `{modifier}` inside each part of `any`")),
@@ -93,12 +99,14 @@ impl Reader {
         let region = fields.take("region").map(|node| self.region(node));
         let offset = fields.take("offset").map(|node| self.offset(node));
         let index = fields.take("index").map(|node| self.count(node, 0, 1000));
+        let beside = self.beside(fields, depth);
         Some(Target {
             find: Find::Any(Vec::new()),
             within: transpose(within)?.map(Box::new),
             region: transpose(region)?,
             offset: transpose(offset)?.unwrap_or_default(),
             index: transpose(index)?,
+            beside: beside?,
             place: Place::default(),
         })
     }
@@ -111,7 +119,8 @@ impl Reader {
             let hint = format!("for either of them write any: [{{ {first}: … }}, {{ {second}: … }}]");
             self.fault_with(fields.node, format!("{what} has one of {first} and {second}, not both"), hint);
             fields.allow(kinds);
-            fields.allow(&["in", "region", "offset", "index", "timeout"]);
+            fields.allow(&MODIFIERS);
+            fields.allow(&["timeout"]);
             return None;
         }
         if first.is_none() {
@@ -121,10 +130,20 @@ impl Reader {
     }
 
     fn nothing_named(&mut self, fields: &mut Fields<'_>, kinds: &[&'static str], what: &str) {
-        let later = unavailable::TARGETS.iter().chain(&unavailable::MODIFIERS).find(|key| fields.peek(key).is_some());
+        let later = unavailable::TARGETS.iter().any(|key| fields.peek(key).is_some());
+        let alone = SIDES.iter().find_map(|side| fields.peek(side).map(|node| (side, node)));
         let elsewhere = PROBES.iter().chain(&PLACES).find(|key| !kinds.contains(key) && fields.peek(key).is_some());
-        fields.allow(&["in", "region", "offset", "index", "timeout"]);
-        if let Some(key) = elsewhere {
+        fields.allow(&MODIFIERS);
+        fields.allow(&["timeout"]);
+        if let Some((side, node)) = alone.filter(|_| elsewhere.is_none() && !later) {
+            let detail =
+                format!("`{side}` alone means a field, and this version finds fields by what they look like only");
+            self.fault_with(
+                node,
+                detail,
+                "say what stands there: { image: … } or { text: … } with it, or `offset` beside the label",
+            );
+        } else if let Some(key) = elsewhere {
             let detail = match *key {
                 "at" => "a position is always there, so it is no probe".to_owned(),
                 key => format!("`{key}` is a probe: it can be waited for, not acted on"),
@@ -134,7 +153,7 @@ impl Reader {
                 "at" => self.fault_with(node, detail, "look at its colour with `pixel`"),
                 _ => self.fault(node, detail),
             }
-        } else if later.is_none() {
+        } else if !later {
             // An unknown key near to a right one is told by `finish`; here only when there is nothing to go by.
             let slip = fields.keys().any(|key| nearest(key, kinds.iter().copied()).is_some());
             if !slip {
@@ -269,12 +288,12 @@ impl Reader {
     /// A probe whose keys stand among others: the caller finishes the fields.
     pub(super) fn probe_fields(&mut self, fields: &mut Fields<'_>, depth: usize) -> Option<Probe> {
         let what = self.the_one(fields, &PROBES, "a probe")?;
-        if matches!(what, "image" | "window") {
+        if matches!(what, "image" | "text" | "window") {
             fields.allow(&PROBES);
             return self.target_fields(fields, depth).map(Probe::Visible);
         }
         let node = fields.take(what)?;
-        for modifier in ["in", "region", "offset", "index"] {
+        for modifier in MODIFIERS {
             if let Some(node) = fields.take(modifier) {
                 self.fault(node, format!("`{modifier}` has no meaning beside `{what}`"));
             }

@@ -22,10 +22,9 @@ pub(super) const ACTIONS: [&str; 13] = [
     "goto_screen",
     "until",
 ];
-pub(super) const TARGETS: [&str; 2] = ["text", "ui"];
-pub(super) const MODIFIERS: [&str; 5] = ["right_of", "left_of", "above", "below", "max_distance"];
+pub(super) const TARGETS: [&str; 1] = ["ui"];
 pub(super) const VIA: [&str; 2] = ["scancode", "value"];
-pub(super) const HOW: [&str; 2] = ["ui", "ocr"];
+pub(super) const HOW: [&str; 1] = ["ui"];
 /// Roots of templates.
 pub(super) const ROOTS: [&str; 1] = ["credential"];
 

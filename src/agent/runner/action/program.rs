@@ -84,11 +84,21 @@ impl Runner<'_> {
             Some(stdin) => stdin.text(&self.scope)?,
             None => String::new(),
         };
+        let limits = RunLimits { timeout: timeout.unwrap_or_else(|| line.timeout()), ..RunLimits::default() };
+        self.run_to_end(&program, stdin.as_bytes(), limits)
+    }
+
+    /// Not longer than the attempt has time; whoever says stop ends it.
+    pub(in crate::agent::runner) fn run_to_end(
+        &mut self,
+        program: &Program,
+        stdin: &[u8],
+        mut limits: RunLimits,
+    ) -> Result<Finished, ProgramError> {
         self.go_on()?;
         let left = self.ends_at.map(|end| end.since(self.world.now().mono));
-        let timeout = timeout.unwrap_or_else(|| line.timeout());
-        let limits = RunLimits { timeout: left.map_or(timeout, |left| left.min(timeout)), ..RunLimits::default() };
-        let mut run = self.world.run(&program, &stdin, &limits).map_err(ProgramError::Process)?;
+        limits.timeout = left.map_or(limits.timeout, |left| left.min(limits.timeout));
+        let mut run = self.world.run(program, stdin, &limits).map_err(ProgramError::Process)?;
         let mut end = None;
         let mut finished = loop {
             if let Some(finished) = run.poll() {

@@ -1,4 +1,4 @@
-//! Reading: `extract` through the clipboard, `read_clipboard`, `set`.
+//! Reading: `extract` through the clipboard or off the screen, `read_clipboard`, `set`.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -23,8 +23,10 @@ const COPIES: u32 = 3;
 
 impl Runner<'_> {
     pub(in crate::agent::runner) fn extract(&mut self, extract: &Extract, timeout: Duration) -> Result<Value, Break> {
-        match extract.how {
-            How::Auto | How::Clipboard => {}
+        if let Some(from) = &extract.from
+            && (extract.how == How::Ocr || matches!(from.find, Find::AnyText))
+        {
+            return self.extract_read(extract, from, timeout);
         }
         let window = match &extract.from {
             Some(from) => self.focus_on(from, timeout)?,
@@ -96,7 +98,7 @@ impl Runner<'_> {
     }
 
     /// The first group, or the whole match; all of the text where there is no pattern.
-    fn pick(&self, text: &str, pattern: Option<&Pattern>) -> Result<Value, Break> {
+    pub(in crate::agent::runner) fn pick(&self, text: &str, pattern: Option<&Pattern>) -> Result<Value, Break> {
         let Some(pattern) = pattern else { return Ok(Value::String(text.to_owned())) };
         if let Some(part) = pattern.extract(text) {
             return Ok(Value::String(part.to_owned()));

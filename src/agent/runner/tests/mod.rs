@@ -12,6 +12,7 @@ mod loops;
 mod meaning;
 mod pictures;
 mod resume;
+mod text;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -27,6 +28,7 @@ use crate::{
     desktop::{
         Desktop,
         image::{Finder, Template},
+        ocr::Readings,
         process::{Captured, Exit, Finished, ProcessError, Program, RunLimits},
     },
     ids::Digest,
@@ -47,6 +49,7 @@ pub(super) struct Stage {
     pub(super) screen: Screen,
     clock: ManualClock,
     finder: Finder,
+    readings: Readings,
     images: BTreeMap<Digest, Vec<u8>>,
     pub(super) files: Vec<PathBuf>,
     /// Running programs by name.
@@ -67,6 +70,7 @@ impl Stage {
             screen: Screen::new(),
             clock: ManualClock::starting_at(Timestamp::from_ms(1_000_000)),
             finder: Finder::new(),
+            readings: Readings::default(),
             images: BTreeMap::new(),
             files: Vec::new(),
             processes: BTreeMap::new(),
@@ -111,6 +115,10 @@ impl World for Stage {
         }
     }
 
+    fn readings(&mut self) -> &mut Readings {
+        &mut self.readings
+    }
+
     fn image(&mut self, digest: &Digest) -> Result<Image, String> {
         let bytes = self.images.get(digest).ok_or("it is not here")?;
         Template::decode(bytes).map(Arc::new).map_err(|error| error.to_string())
@@ -138,9 +146,14 @@ impl World for Stage {
         Ok(())
     }
 
-    fn run(&mut self, program: &Program, stdin: &str, limits: &RunLimits) -> Result<Box<dyn ProgramRun>, ProcessError> {
+    fn run(
+        &mut self,
+        program: &Program,
+        stdin: &[u8],
+        limits: &RunLimits,
+    ) -> Result<Box<dyn ProgramRun>, ProcessError> {
         self.started.push([vec![program.program.clone()], program.arguments.clone()].concat());
-        if !stdin.is_empty() {
+        if let Some(stdin) = std::str::from_utf8(stdin).ok().filter(|stdin| !stdin.is_empty()) {
             self.screen.log.push(format!("stdin {stdin}"));
         }
         self.screen.log.push(format!("limit {}", limits.timeout.as_millis()));
