@@ -16,6 +16,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("job logs", "job_… --attempt 2"),
     ("job explain", "job_…"),
     ("job release", "job_…"),
+    ("job report", "job_… -o report.html"),
     ("job retry", "job_…"),
     ("job review", "job_… --decision succeed --note receipt-R-118-is-there"),
     ("job show", "job_… -o json"),

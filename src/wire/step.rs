@@ -50,7 +50,7 @@ pub struct Find {
     /// The target in short: `image save.png`, `window "Sign in"`.
     pub target: String,
     pub found: bool,
-    /// The way it hit: `exact`, `anchors`, `pyramid_quarter`, …, `window`, `at`.
+    /// The way it hit: `exact`, `anchors`, `pyramid_quarter`, …, `ocr`, `window`, `at`.
     pub how: Option<String>,
     pub score: Option<f32>,
     /// Physical pixels of the desktop, top-left corner. Of the best candidate where nothing was found.

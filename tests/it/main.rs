@@ -19,6 +19,7 @@ mod machines;
 mod notifications;
 mod openapi;
 mod problems;
+mod report;
 mod service;
 mod storage;
 mod support;

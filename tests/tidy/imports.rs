@@ -53,6 +53,7 @@ const RULES: &[Rule] = &[
     },
     Rule { module: "workflow", may_use: &["ids", "time"], never: IO },
     Rule { module: "wire", may_use: &["ids", "time"], never: IO },
+    Rule { module: "report", may_use: &["wire", "ids", "time"], never: IO },
     Rule { module: "store", may_use: &["fleet", "ids", "time", "mutant"], never: &["axum", "hyper", "reqwest"] },
     Rule {
         module: "controller",
@@ -61,7 +62,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         module: "http",
-        may_use: &["wire", "workflow", "fleet", "controller", "config", "ids", "time"],
+        may_use: &["wire", "workflow", "fleet", "controller", "config", "ids", "time", "report"],
         never: &["redb", "enigo", "x11rb"],
     },
     Rule {

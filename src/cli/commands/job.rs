@@ -6,6 +6,7 @@ use super::{
     bulk, job_explain,
     job_list::{self, ListArgs},
     job_logs::{self, LogsArgs},
+    job_report::{self, ReportArgs},
     job_show,
     job_submit::{self, SubmitArgs},
     watch::{self, Show},
@@ -51,6 +52,8 @@ enum JobAction {
     Watch(WatchArgs),
     /// What the agent wrote down of an attempt that did not succeed
     Logs(LogsArgs),
+    /// An attempt as one HTML file: steps, times, targets, pictures
+    Report(ReportArgs),
     /// Stop it, or keep it from starting
     Cancel {
         id: String,
@@ -119,6 +122,7 @@ pub(crate) async fn run(args: JobArgs) -> anyhow::Result<Exit> {
             let answer = watch::job(&api, &args.id, Show::Steps, timeout).await?;
             watch::conclude(&answer, args.output.is_json())
         }
+        JobAction::Report(args) => job_report::run(&api, args).await.map(|()| Exit::Done),
         JobAction::Logs(args) => job_logs::run(&api, args).await.map(|()| Exit::Done),
         JobAction::Bulk(args) => bulk::jobs(&api, *args).await,
         JobAction::Cancel { id, output } => act(&api, (&id, "cancel"), None, output).await.map(|()| Exit::Done),

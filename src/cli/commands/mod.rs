@@ -22,6 +22,7 @@ pub(crate) mod job_explain;
 mod job_filter;
 pub(crate) mod job_list;
 pub(crate) mod job_logs;
+pub(crate) mod job_report;
 pub(crate) mod job_show;
 pub(crate) mod job_submit;
 pub(crate) mod join_token;

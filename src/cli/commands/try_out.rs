@@ -30,6 +30,8 @@ use crate::{
         runtime,
     },
     desktop::DesktopHandle,
+    ids::Digest,
+    report::{self, Outcome, Report, Trouble},
     wire::{
         agent::AttemptFailure,
         machine::{Readiness, ReadinessState},
@@ -39,7 +41,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  DISPLAY=:7 deskfleet try clinic/register.yaml --input patient.json\n  \
-    deskfleet try add.yaml --set a=1 --set b=2 --app calculator.yaml -d pictures")]
+    deskfleet try add.yaml --set a=1 --set b=2 --app calculator.yaml -d pictures --report add.html")]
 pub(crate) struct TryArgs {
     /// A file with one workflow; its apps are found in it, in --app files and in the files beside it
     workflow: PathBuf,
@@ -58,6 +60,9 @@ pub(crate) struct TryArgs {
     /// Where pictures are saved; `try-` and the workflow's name in the current folder unless given
     #[arg(short, long)]
     directory: Option<PathBuf>,
+    /// Save what was done and seen as one HTML file
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     #[command(flatten)]
     output: OutputFlag,
 }
@@ -71,11 +76,14 @@ pub(crate) fn run(args: TryArgs) -> anyhow::Result<Exit> {
     let plan = local.plan(&input, job_files(&args.files)?).map_err(|error| refused(&error))?;
     let name = local.workflow.name.as_str();
     let directory = args.directory.unwrap_or_else(|| PathBuf::from(format!("try-{name}")));
-    let mut watcher = Watcher::new(directory, interrupts()?);
+    let mut watcher = Watcher::new(directory, interrupts()?, args.report.is_some());
     let ending = local.run(&plan, DesktopHandle::new(), &mut watcher);
     watcher.printer.clear();
     if watcher.saved > 0 {
         output::remark(format!("{} pictures in {}", watcher.saved, watcher.directory.display()));
+    }
+    if let Some(file) = &args.report {
+        save_report(watcher, name, &ending, file)?;
     }
     conclude(ending, args.output)
 }
@@ -134,6 +142,32 @@ fn conclude(ending: Ending, format: OutputFlag) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
+fn save_report(watcher: Watcher, workflow: &str, ending: &Ending, file: &Path) -> anyhow::Result<()> {
+    let outcome = match ending {
+        Ending::Succeeded { .. } => Outcome::Succeeded,
+        Ending::Failed(_) => Outcome::Failed,
+        Ending::Stopped(_) => Outcome::Stopped,
+    };
+    let failure = match ending {
+        Ending::Failed(failure) => Some(Trouble {
+            category: failure.category,
+            message: failure.message.clone(),
+            help: String::new(),
+            path: failure.step.as_ref().map(|step| step.path.clone()),
+        }),
+        _ => None,
+    };
+    let steps = report::as_they_ended(watcher.reports);
+    let shown = report::pictures_of(&steps);
+    let mut pictures = watcher.pictures;
+    pictures.retain(|digest, _| shown.contains(digest));
+    let report =
+        Report { workflow: workflow.to_owned(), outcome, facts: Vec::new(), failure, steps, cut: false, pictures };
+    std::fs::write(file, report.html()?).with_context(|| format!("{} can't be written", file.display()))?;
+    output::remark(format!("report in {}", file.display()));
+    Ok(())
+}
+
 fn failure_text(failure: &AttemptFailure) -> String {
     let step =
         failure.step.as_ref().map(|step| format!("\n  step {} ({})", step.path, step.action)).unwrap_or_default();
@@ -165,11 +199,23 @@ struct Watcher {
     directory: PathBuf,
     saved: u32,
     interrupted: Arc<AtomicBool>,
+    /// Whether a report is wanted: these are for it.
+    reporting: bool,
+    reports: Vec<StepReport>,
+    pictures: BTreeMap<Digest, Vec<u8>>,
 }
 
 impl Watcher {
-    fn new(directory: PathBuf, interrupted: Arc<AtomicBool>) -> Self {
-        Self { printer: StepPrinter::new(), directory, saved: 0, interrupted }
+    fn new(directory: PathBuf, interrupted: Arc<AtomicBool>, reporting: bool) -> Self {
+        Self {
+            printer: StepPrinter::new(),
+            directory,
+            saved: 0,
+            interrupted,
+            reporting,
+            reports: Vec::new(),
+            pictures: BTreeMap::new(),
+        }
     }
 
     fn save(&mut self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
@@ -187,12 +233,18 @@ impl Observer for Watcher {
 
     fn step(&mut self, report: StepReport) {
         self.printer.step(1, &report);
+        if self.reporting {
+            self.reports.push(report);
+        }
     }
 
     fn artifact(&mut self, artifact: &ArtifactRef, bytes: Option<Vec<u8>>) {
         let Some(bytes) = bytes else { return };
         if let Err(error) = self.save(&artifact.name, &bytes) {
             self.printer.remark(format!("{} can't be saved: {error}", artifact.name));
+        }
+        if self.reporting {
+            self.pictures.insert(artifact.sha256, bytes);
         }
     }
 

@@ -39,7 +39,7 @@ pub(crate) async fn show(
     send::blob(&app, row.artifact.digest, shown, &headers).await
 }
 
-fn chosen(job: &Job, number: Option<u32>) -> Option<&Attempt> {
+pub(super) fn chosen(job: &Job, number: Option<u32>) -> Option<&Attempt> {
     if let Some(number) = number {
         return job.attempts.iter().find(|attempt| attempt.number == number);
     }

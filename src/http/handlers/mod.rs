@@ -17,6 +17,7 @@ pub(crate) mod logs;
 pub(crate) mod machines;
 pub(crate) mod metrics;
 pub(crate) mod multipart;
+pub(crate) mod report;
 pub(crate) mod screenshots;
 pub(crate) mod send;
 pub(crate) mod show;

@@ -3,7 +3,7 @@
 use super::{AFTER, CURSOR, IDEMPOTENCY, LIMIT, OPERATOR, SUBMITTER, VIEWER, WAIT};
 use crate::{
     http::{
-        handlers::{artifacts, batches, bulk, explain, jobs, logs, steps, submit},
+        handlers::{artifacts, batches, bulk, explain, jobs, logs, report, steps, submit},
         route::{Parameter, Route, bytes, form, get, integer, json, list, page, plain, post, text},
     },
     wire::{
@@ -60,6 +60,15 @@ pub(super) fn routes() -> Vec<Route> {
             .about("jobs", "Decide about a job of which nobody knows whether a commit happened")
             .takes(json::<ReviewRequest>())
             .answers(200, "The job as decided.", json::<Job>()),
+    ];
+    all.extend(of_evidence());
+    all.extend(of_batches());
+    all
+}
+
+/// What attempts of a job have left.
+fn of_evidence() -> Vec<Route> {
+    vec![
         get("/v1/jobs/{id}/steps", steps::list, VIEWER)
             .about("jobs", "Step reports of an attempt; with `wait` once there are some")
             .query(&[integer("attempt", "Its number; the latest unless given."), AFTER, CURSOR, LIMIT, WAIT])
@@ -74,6 +83,10 @@ pub(super) fn routes() -> Vec<Route> {
             .answers(200, "Lines of text, oldest first.", bytes("*/*"))
             .answers(206, "The range asked for.", bytes("*/*"))
             .answers_nothing(304, "The client has it."),
+        get("/v1/jobs/{id}/report", report::show, VIEWER)
+            .about("jobs", "An attempt as one HTML file: steps, times, targets, pictures")
+            .query(&[integer("attempt", "Its number; the latest that did something unless given.")])
+            .answers(200, "The page.", plain("text/html")),
         get("/v1/jobs/{id}/artifacts", artifacts::list, VIEWER)
             .about("jobs", "Artifacts of all attempts of a job")
             .query(&[LIMIT, CURSOR])
@@ -83,9 +96,7 @@ pub(super) fn routes() -> Vec<Route> {
             .answers(200, "The content, in its own type.", bytes("*/*"))
             .answers(206, "The range asked for.", bytes("*/*"))
             .answers_nothing(304, "The client has it."),
-    ];
-    all.extend(of_batches());
-    all
+    ]
 }
 
 const FILTERS: &[Parameter] = &[
