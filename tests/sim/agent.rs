@@ -108,6 +108,8 @@ pub(crate) struct Agent {
     pub(crate) report: Option<u64>,
     /// A report of the process before, as evidence.
     pub(crate) late: Option<Report>,
+    /// It is told once the controller has heard of this process.
+    heard: bool,
     pub(crate) stopped_until_ms: u64,
     off_since_ms: u64,
     /// Whose result the report under way is.
@@ -145,6 +147,7 @@ impl Agent {
             poll: None,
             report: None,
             late: None,
+            heard: false,
             stopped_until_ms: 0,
             off_since_ms: 0,
             ending: None,
@@ -189,6 +192,7 @@ impl Agent {
         let mut session = Session::new(beginning, Mono::from_ms(now_ms));
         session.set_facts(Facts { session: "active".to_owned(), ..Facts::default() });
         self.session = Some(session);
+        self.heard = false;
         self.late = self.disk.spooled.take().map(|(offer, incarnation, number, result)| {
             let result = result.unwrap_or_else(|| failure(Category::Agent, "the agent was started anew", None));
             report_of(&offer, incarnation, number + 1, &result)
@@ -261,7 +265,13 @@ impl Agent {
             match order {
                 Order::RememberGeneration(generation) => self.disk.generation = generation,
                 Order::Prepare(offer) => {
-                    if let Some(resume) = &offer.resume {
+                    // Stopped in between, it may touch nothing any more, and what it knows is old.
+                    let lapsed = self
+                        .session
+                        .as_ref()
+                        .and_then(Session::may_touch_until)
+                        .is_none_or(|until| now_ms >= until.as_ms());
+                    if let Some(resume) = offer.resume.as_ref().filter(|_| !lapsed) {
                         books.resumed(offer.job, &resume.loops);
                     }
                     self.begin(offer, now_ms);
@@ -412,13 +422,17 @@ impl Agent {
         desk.at_ms = now_ms + if deaf { takes_ms } else { self.rng.between(50, 1_500) };
     }
 
-    pub(crate) fn poll_answered(&mut self, answer: Option<&Answer>, now_ms: u64) {
+    /// What is to be told of the process before, now that the controller knows that it is no more.
+    pub(crate) fn poll_answered(&mut self, answer: Option<&Answer>, now_ms: u64) -> Option<Report> {
         self.poll = None;
         let answer = outcome::<PollAnswer>(answer);
+        let first = answer.is_ok() && !self.heard;
+        self.heard |= first;
         if let Some(session) = &mut self.session {
             session.handle_poll(answer, Mono::from_ms(now_ms));
         }
         self.share_lease();
+        self.late.clone().filter(|_| first)
     }
 
     /// The attempt, where its result was refused because its lease is over.

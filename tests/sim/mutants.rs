@@ -18,7 +18,7 @@ const CAUGHT_AT: &[(Mutant, u64)] = &[
     (Mutant::DropFence, 13),
     (Mutant::AnswerBeforeCommit, 4),
     (Mutant::ReuseEpochs, 4),
-    (Mutant::SkipTheSweep, 7),
+    (Mutant::SkipTheSweep, 6),
     (Mutant::RenewWhatIsRevoked, 50),
     (Mutant::GrantNoTtlAfterRestart, 11),
     (Mutant::ForgetTheFirstAnswer, 66),

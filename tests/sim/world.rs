@@ -268,10 +268,6 @@ impl World {
         if !self.agents[agent].is_on() {
             self.history.note(self.now_ms, &format!("agent {agent} starts"));
             self.agents[agent].start(self.now_ms);
-            if let Some(report) = self.agents[agent].late.clone() {
-                let call = self.machine_call(agent, "/agent/v1/report", &report);
-                self.send(Caller::Late(agent), &call, CALL_PATIENCE_MS);
-            }
             self.agent_round(agent);
         }
     }
@@ -356,7 +352,10 @@ impl World {
         let now_ms = self.now_ms;
         match caller {
             Caller::Poll(agent) if self.agents[agent].poll == Some(number) => {
-                self.agents[agent].poll_answered(answer, now_ms);
+                if let Some(late) = self.agents[agent].poll_answered(answer, now_ms) {
+                    let call = self.machine_call(agent, "/agent/v1/report", &late);
+                    self.send(Caller::Late(agent), &call, CALL_PATIENCE_MS);
+                }
                 self.agent_round(agent);
             }
             Caller::Report(agent) if self.agents[agent].report == Some(number) => {
