@@ -54,11 +54,6 @@ impl Presence {
         }
     }
 
-    /// In this run of the controller.
-    pub(super) fn is_heard(&self) -> bool {
-        self.number > 0
-    }
-
     pub(super) fn has_doubted(&self, incarnation: Incarnation, number: u64) -> bool {
         self.doubted.is_some_and(|(doubted, before)| doubted == incarnation && before < number)
     }

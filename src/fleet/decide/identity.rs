@@ -55,7 +55,7 @@ pub(super) fn check(draft: &mut Draft<'_>, machine: &Machine, poll: &Poll) -> Re
 /// one that began earlier, by its own clock, is believed when it polls again, which a process that is no more does not.
 fn believe(draft: &mut Draft<'_>, machine: &Machine, poll: &Poll, presence: &Presence) -> Result<(), Refusal> {
     let is_earlier = machine.incarnation.is_some_and(|present| poll.incarnation < present);
-    if !is_earlier || !presence.is_heard() || presence.has_doubted(poll.incarnation, poll.number) {
+    if !is_earlier || presence.has_doubted(poll.incarnation, poll.number) {
         return Ok(());
     }
     draft.push(Fact::MachineStalePoll { machine: machine.id, incarnation: poll.incarnation, number: poll.number });

@@ -90,6 +90,9 @@ fn the_first_poll_of_a_process_that_is_no_more_takes_nothing_from_the_one_after_
     for _ in 0..2 {
         assert!(matches!(world.poll_numbered(&killed, 1), Err(Refusal::Conflict(_))));
     }
+    // Nor before the one at work has polled again, when the controller was started anew in between.
+    world.restart();
+    assert!(matches!(world.poll_numbered(&killed, 1), Err(Refusal::Conflict(_))));
     world.complete(&agents[0], &offer, End::Succeeded { output: None });
     assert_eq!(world.state(job), StateName::Succeeded);
     assert_eq!(mode(&world, &agents[0]), active());
@@ -186,8 +189,9 @@ fn what_the_machine_runs_is_finished_and_a_person_puts_it_back_to_work() {
     assert_eq!(mode(&world, &original), quarantined());
     world.complete(&clone, &offer, End::Succeeded { output: None });
     assert_eq!(world.state(job), StateName::Succeeded);
-    // The clone is gone now: the original is a start like any other.
+    // The clone is gone now: the original is a start like any other, though it began before the clone did.
     world.set_mode(&original, ModeName::Active, false).unwrap();
+    assert!(matches!(world.poll_with(&original, None), Err(Refusal::Conflict(_))));
     world.poll(&original);
     assert_eq!(mode(&world, &original), active());
     world.wait(seconds(20));
