@@ -32,6 +32,8 @@ async fn a_cloned_machine_is_quarantined_and_neither_copy_gets_work() {
     // The clone joins as a machine of its own; the operator lets the original work again.
     let mut other = Agent::join(&site, "vm-02").await;
     admin.post("/v1/machines/vm-01/activate").send().await.is(200);
+    // It began before the clone did: believed with its next poll.
+    original.try_poll(0, None).await.problem(409, "conflict");
     original.poll(0).await;
     other.poll(0).await;
     assert_eq!(machine(&site).await["mode"], "active");
