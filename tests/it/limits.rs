@@ -60,7 +60,9 @@ async fn headers_and_addresses() {
     // Far beyond, the server itself closes: there is no room for more.
     let admin = site.admin();
     assert_eq!(with_headers(&admin, 200, "y").open().await.status(), 431);
-    assert_eq!(with_headers(&admin, 1, &"y".repeat(200_000)).open().await.status(), 431);
+    let huge = with_headers(&admin, 1, &"y".repeat(200_000)).try_open().await;
+    // A client that is still writing may find the connection closed before it has read why.
+    assert!(huge.as_ref().map_or_else(|error| !error.is_timeout(), |answer| answer.status() == 431), "{huge:?}");
     admin.get("/v1/whoami").send().await.is(200);
 }
 

@@ -140,7 +140,12 @@ impl Call {
 
     /// The answer as it comes, for streams.
     pub(crate) async fn open(self) -> reqwest::Response {
-        self.request.send().await.unwrap()
+        self.try_open().await.unwrap()
+    }
+
+    /// As `open`, for what the server may hang up on.
+    pub(crate) async fn try_open(self) -> Result<reqwest::Response, reqwest::Error> {
+        self.request.send().await
     }
 }
 
