@@ -46,8 +46,8 @@ deny: ## licences, bans, sources and advisories of the dependencies only
 tidy: ## imports, sizes, words, documents in step with code only
 	$(CARGO) test --locked --test tidy
 
-bench: ## what it costs: lifecycles through the engine, and the whole product, beside an fsync probe of the same run
-	@assets/install-needs.sh build desktop
+bench: ## what it costs: lifecycles through the engine, the whole product beside an fsync probe of the same run, finding a picture beside OpenCV
+	@assets/install-needs.sh build desktop opencv
 	$(CARGO) build --release --locked
 	$(CARGO) bench --locked --bench '*'
 

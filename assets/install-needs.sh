@@ -5,6 +5,7 @@
 #   install-needs.sh desktop     X server, window manager and real applications for tests and demo; curl and jq
 #   install-needs.sh deny        cargo-deny, built into target/tools
 #   install-needs.sh schemathesis  schemathesis of PyPI, in an environment of its own in target/tools
+#   install-needs.sh opencv      OpenCV of PyPI, likewise, for the benchmark beside it
 #   install-needs.sh fuzz        a C++ compiler, for the fuzzer's library
 set -eu
 cd "$(dirname "$0")/.."
@@ -59,19 +60,20 @@ install_deny() {
     rm -rf target/tools/build
 }
 
-install_schemathesis() {
-    local home=target/tools/schemathesis wanted=tests/schemathesis/requirements.txt
+# Packages of PyPI, in an environment of their own: its name, and the list of what goes in.
+install_python() {
+    local home=target/tools/$1 wanted=$2
     # The list it was made from lies beside it: another list, another environment.
-    if cmp -s $wanted $home/requirements.txt; then
+    if cmp -s "$wanted" "$home/requirements.txt"; then
         return 0
     fi
     python3 -c 'import ensurepip' 2>/dev/null || install_packages no-python3-venv:python3-venv
-    echo "install-needs: installing schemathesis and what it needs into $home (a minute, once)"
-    rm -rf $home
-    python3 -m venv $home || fail "python3 could not make an environment in $home"
-    $home/bin/pip install --quiet --disable-pip-version-check --requirement $wanted ||
+    echo "install-needs: installing $1 and what it needs into $home (a minute, once)"
+    rm -rf "$home"
+    python3 -m venv "$home" || fail "python3 could not make an environment in $home"
+    "$home/bin/pip" install --quiet --disable-pip-version-check --requirement "$wanted" ||
         fail "pip could not install $wanted; see above"
-    cp $wanted $home/requirements.txt
+    cp "$wanted" "$home/requirements.txt"
 }
 
 command -v cargo >/dev/null || fail "there is no cargo; install a Rust toolchain first (rustup brings the pinned one)"
@@ -81,8 +83,9 @@ for group in "$@"; do
         build) install_packages $BUILD_NEEDS ;;
         desktop) install_packages $DESKTOP_NEEDS ;;
         deny) install_deny ;;
-        schemathesis) install_schemathesis ;;
+        schemathesis) install_python schemathesis tests/schemathesis/requirements.txt ;;
+        opencv) install_python opencv benches/opencv/requirements.txt ;;
         fuzz) install_packages $FUZZ_NEEDS ;;
-        *) fail "there is no group '$group'; there are build, desktop, deny, schemathesis and fuzz" ;;
+        *) fail "there is no group '$group'; there are build, desktop, deny, schemathesis, opencv and fuzz" ;;
     esac
 done

@@ -1,4 +1,5 @@
-//! What one fleet costs: size of the executable, idle memory of controller and agent, time from submit to first step.
+//! What one fleet costs: size of the executable, idle memory and processor time of controller and agent, time from submit to first
+//! step, what a step costs beside what it does, and a picture of the screen.
 //!
 //! Prints every sample it took, and a probe of the disk taken between the samples: the write path waits for it.
 
@@ -17,6 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use deskfleet::desktop::open_display;
 use fleet::{Agent, Controller};
 use samples::{fsync_once_ms, milliseconds, print_samples, resident_kib};
 use serde_json::{Value, json};
@@ -25,6 +27,10 @@ use xvfb::{VirtualDesktop, until_within};
 const SAMPLES: usize = 20;
 /// Enough for the agent to be done with the job before.
 const REST: Duration = Duration::from_secs(1);
+/// For processor time of those who have nothing to do.
+const IDLE: Duration = Duration::from_secs(30);
+/// Steps of the workflow whose steps do next to nothing.
+const STEPS: usize = 100;
 
 fn main() {
     let size = fs::metadata(fleet::executable()).expect("the executable is built").len();
@@ -35,6 +41,9 @@ fn main() {
     let agent = Agent::join(&controller, &desktop, "bench-1");
     println!("controller_idle_rss_kib {}", resident_kib(controller.pid()));
     println!("agent_idle_rss_kib {}", resident_kib(agent.pid()));
+    for (name, percent) in idle_percent([("controller", controller.pid()), ("agent", agent.pid())]) {
+        println!("{name}_idle_cpu_percent {percent:.2}");
+    }
 
     let workflow = json!({"kind": "workflow", "name": "nothing", "steps": [{"set": {"done": "true"}}]});
     controller.put("/v1/workflows/nothing", &workflow);
@@ -42,6 +51,68 @@ fn main() {
     measure(&controller, "back_to_back", Duration::ZERO);
     println!("controller_rss_after_kib {}", resident_kib(controller.pid()));
     println!("agent_rss_after_kib {}", resident_kib(agent.pid()));
+
+    let moves: Vec<Value> = (0..STEPS).map(|at| json!({"move": {"at": [300 + at, 300]}})).collect();
+    controller.put("/v1/workflows/moves", &json!({"kind": "workflow", "name": "moves", "steps": moves}));
+    let mut overheads: Vec<f64> = (0..SAMPLES).map(|_| step_ms(&controller)).collect();
+    print_samples("step_that_moves_the_pointer_ms", &mut overheads);
+    capture();
+}
+
+/// Of one processor, since the start of the wait.
+fn idle_percent<const N: usize>(processes: [(&'static str, u32); N]) -> [(&'static str, f64); N] {
+    let before = processes.map(|(_, pid)| processor_ms(pid));
+    std::thread::sleep(IDLE);
+    let mut at = 0;
+    processes.map(|(name, pid)| {
+        let used = processor_ms(pid) - before[at];
+        at += 1;
+        (name, 100.0 * used / milliseconds(IDLE))
+    })
+}
+
+/// What it has used of processors since its start.
+fn processor_ms(pid: u32) -> f64 {
+    // Linux counts in hundredths of a second for everybody who reads this.
+    const TICK_MS: f64 = 10.0;
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process runs");
+    // The name before it may hold blanks; user and system time are the 12th and 13th after it.
+    let (_, after) = stat.rsplit_once(')').expect("Linux tells a name");
+    let ticks = after.split_ascii_whitespace().skip(11).take(2).map(|word| word.parse::<u32>().expect("a number"));
+    ticks.map(f64::from).sum::<f64>() * TICK_MS
+}
+
+/// The mean of a job's steps, from the first one's start to the last one's end: evidence, reports and the step itself.
+fn step_ms(controller: &Controller) -> f64 {
+    let job = controller.post("/v1/jobs?wait=30s", &json!({"workflow": "moves"}));
+    assert_eq!(job["state"], "succeeded", "{job:#}");
+    let id = job["id"].as_str().expect("a job has an id");
+    let steps = until_within(Duration::from_secs(10), "the last step's report", || {
+        let steps = controller.get(&format!("/v1/jobs/{id}/steps?limit=500"))["items"].clone();
+        steps.as_array().filter(|steps| steps.len() == STEPS).cloned()
+    });
+    let (first, last) = (&steps[0], &steps[STEPS - 1]);
+    #[expect(clippy::cast_precision_loss, reason = "a hundred")]
+    let count = STEPS as f64;
+    (timestamp_ms(&last["finished_at"]) - timestamp_ms(&first["started_at"])) / count
+}
+
+/// A whole screen, as the search for a picture takes it, and in gray.
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+fn capture() {
+    let desktop = VirtualDesktop::start_sized(1920, 1080);
+    let mut eyes = open_display(desktop.display()).expect("the desktop is there");
+    let (mut frames, mut grays) = (Vec::new(), Vec::new());
+    for _ in 0..SAMPLES {
+        let start = Instant::now();
+        let frame = eyes.capture().expect("a picture");
+        frames.push(milliseconds(start.elapsed()));
+        let gray = frame.to_gray();
+        grays.push(milliseconds(start.elapsed()));
+        assert_eq!(gray.len(), 1920 * 1080);
+    }
+    print_samples("capture_1080p_ms", &mut frames);
+    print_samples("capture_1080p_and_gray_ms", &mut grays);
 }
 
 /// `rest` before each submit: an agent tidies up after an attempt, which a job right behind it waits for.
