@@ -405,10 +405,11 @@ fn check_job(job: &Job) -> Vec<String> {
     }
     let counts = |outcome| matches!(outcome, Some(Outcome::Succeeded | Outcome::Failed | Outcome::Lost));
     let counted = job.attempts.iter().filter(|attempt| counts(attempt.outcome)).count();
-    // To find out what became of a commit more are granted.
     let granted = 1 + job.reviews.iter().filter(|review| review.decision == ReviewDecision::Retry).count();
-    let most = if SAVING.contains(&job.workflow.as_str()) { ATTEMPTS + SETTLING_ATTEMPTS } else { ATTEMPTS };
-    let most = most * granted;
+    // To find out what became of a commit more are granted, and each item of a loop is one.
+    let commits = job.progress.map_or(1, |progress| usize::try_from(progress.total).unwrap());
+    let settling = if SAVING.contains(&job.workflow.as_str()) { SETTLING_ATTEMPTS * commits } else { 0 };
+    let most = (ATTEMPTS + settling) * granted;
     if counted > most {
         wrong.push(format!("{id} has had {counted} attempts of {most}"));
     }
