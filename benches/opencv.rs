@@ -36,6 +36,9 @@ const ROUNDS: usize = 9;
 /// Of right and wrong.
 const DEFAULT_CASES: usize = 1_200;
 
+/// Tries without a place before a screen counts as showing nothing.
+const MOST_IN_VAIN: usize = 50;
+
 /// Small and large.
 const TIMED_SIZES: [(u32, u32); 3] = [(64, 24), (120, 40), (400, 300)];
 
@@ -81,7 +84,7 @@ fn time(screen: &Screen, size: (u32, u32), kind: Kind, opencv: &mut OpenCv) {
         one.push(milliseconds(unique.elapsed));
         let probe = fresh(&look.frame, &template, false);
         any.push(milliseconds(probe.elapsed));
-        let answer = opencv.ask_anew(&look.file, &file);
+        let answer = opencv.ask(&look.file, &file);
         gray.push(answer.gray_ms + answer.match_ms);
         matched.push(answer.match_ms);
         last = Some((unique, probe));
@@ -118,19 +121,23 @@ fn count(wanted: usize, screens: &[Screen], opencv: &mut OpenCv) {
     let options = SearchOptions::default();
     let mut tallies = Kind::ALL.map(Tally::new);
     let mut finders: Vec<Finder> = screens.iter().flat_map(|_| Kind::ALL).map(|_| Finder::new()).collect();
-    let mut made = 0;
+    let (mut made, mut in_vain) = (0, 0);
     while made < wanted {
         let (screen_at, kind_at) = (made % screens.len(), made / screens.len() % Kind::ALL.len());
         let (screen, kind) = (&screens[screen_at], Kind::ALL[kind_at]);
         let size = cases::SIZES[dice.below(cases::SIZES.len())];
-        let Some(case) = Case::make(screen, size, kind, &mut dice) else { continue };
-        made += 1;
+        let Some(case) = Case::make(screen, size, kind, &mut dice) else {
+            in_vain += 1;
+            assert!(in_vain < MOST_IN_VAIN, "screen {screen_at} shows nothing that is distinct enough");
+            continue;
+        };
+        (made, in_vain) = (made + 1, 0);
         let file = screen.folder.join("template.png");
         fs::write(&file, case.template.to_png().expect("it encodes")).expect("it can be written");
         let look = screen.look(kind);
         let template = Template::from_frame(&case.template).expect("it is not transparent");
         let search = finders[screen_at * Kind::ALL.len() + kind_at].find(&look.frame, &template, &options);
-        let theirs: Answer = opencv.ask_anew(&look.file, &file);
+        let theirs: Answer = opencv.ask(&look.file, &file);
         tallies[kind_at].add(case.place, search.one(&options), &theirs);
     }
     tally::print(&tallies);

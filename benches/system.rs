@@ -61,14 +61,11 @@ fn main() {
 
 /// Of one processor, since the start of the wait.
 fn idle_percent<const N: usize>(processes: [(&'static str, u32); N]) -> [(&'static str, f64); N] {
-    let before = processes.map(|(_, pid)| processor_ms(pid));
+    let used = || processes.map(|(_, pid)| processor_ms(pid));
+    let before = used();
     std::thread::sleep(IDLE);
-    let mut at = 0;
-    processes.map(|(name, pid)| {
-        let used = processor_ms(pid) - before[at];
-        at += 1;
-        (name, 100.0 * used / milliseconds(IDLE))
-    })
+    let after = used();
+    std::array::from_fn(|at| (processes[at].0, 100.0 * (after[at] - before[at]) / milliseconds(IDLE)))
 }
 
 /// What it has used of processors since its start.

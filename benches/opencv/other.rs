@@ -49,7 +49,7 @@ impl OpenCv {
     }
 
     /// The template is read anew, the screen only once.
-    pub(crate) fn ask_anew(&mut self, screen: &Path, template: &Path) -> Answer {
+    pub(crate) fn ask(&mut self, screen: &Path, template: &Path) -> Answer {
         writeln!(self.questions, "{}", json!({ "screen": screen, "template": template })).expect("OpenCV still runs");
         serde_json::from_str(&self.line()).expect("an answer")
     }
