@@ -5,43 +5,42 @@
 #![expect(clippy::expect_used, reason = "a benchmark says what it expects")]
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 
+#[path = "support/dice.rs"]
+mod dice;
+
 use std::time::Duration;
 
 use deskfleet::desktop::{
     Color, Frame, PixelOrder, Rect, Stopwatch,
     image::{Finder, Search, SearchOptions, Template},
 };
+use dice::Dice;
 
 const ROUNDS: usize = 15;
 
-struct Dice(u64);
+fn place(dice: &mut Dice, limit: u32) -> i32 {
+    dice.below(limit).cast_signed()
+}
 
-impl Dice {
-    fn below(&mut self, limit: u32) -> u32 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        u32::try_from((self.0 >> 33) % u64::from(limit)).unwrap_or_default()
-    }
-
-    fn place(&mut self, limit: u32) -> i32 {
-        self.below(limit).cast_signed()
-    }
-
-    fn color(&mut self) -> Color {
-        let mut channel = || self.below(256).to_le_bytes()[0];
-        Color::new(channel(), channel(), channel())
-    }
+fn color(dice: &mut Dice) -> Color {
+    let mut channel = || dice.below(256).to_le_bytes()[0];
+    Color::new(channel(), channel(), channel())
 }
 
 /// A desktop of 1920x1080 with windows full of something like text, and a photo.
 fn screen() -> Frame {
-    let mut dice = Dice(42);
+    let mut dice = Dice::new(42);
     let mut frame = Frame::filled(1920, 1080, Color::new(40, 70, 110));
     for _ in 0..14 {
-        let window =
-            Rect::new(dice.place(1700) - 50, dice.place(900) - 30, 200 + dice.below(700), 120 + dice.below(500));
+        let window = Rect::new(
+            place(&mut dice, 1700) - 50,
+            place(&mut dice, 900) - 30,
+            200 + dice.below(700),
+            120 + dice.below(500),
+        );
         let paper = Color::new(235, 235, 230);
         frame.fill(window, paper);
-        frame.fill(Rect { height: 24, ..window }, dice.color());
+        frame.fill(Rect { height: 24, ..window }, color(&mut dice));
         let mut y = window.y + 34;
         while y < window.bottom() - 16 {
             let mut x = window.x + 8;
@@ -50,14 +49,14 @@ fn screen() -> Frame {
                 if dice.below(5) > 0 {
                     frame.fill(Rect::new(x, y, width, height), Color::new(30, 30, 30));
                 }
-                x += 4 + dice.place(4);
+                x += 4 + place(&mut dice, 4);
             }
             y += 18;
         }
     }
     for y in 0..160 {
         for x in 0..240 {
-            frame.fill(Rect::new(1500 + x, 700 + y, 1, 1), dice.color());
+            frame.fill(Rect::new(1500 + x, 700 + y, 1, 1), color(&mut dice));
         }
     }
     let bytes = frame.bytes().chunks_exact(4).flat_map(|pixel| [pixel[2], pixel[1], pixel[0], 255]).collect();
@@ -136,10 +135,10 @@ fn main() {
             cold(&name("half the contrast"), &dark, &template, options);
         }
         let mut absent = frame.crop(part).expect("inside");
-        let mut dice = Dice(7);
+        let mut dice = Dice::new(7);
         for _ in 0..width * height {
-            let at = Rect::new(dice.place(width), dice.place(height), 1, 1);
-            absent.fill(at, dice.color());
+            let at = Rect::new(place(&mut dice, width), place(&mut dice, height), 1, 1);
+            absent.fill(at, color(&mut dice));
         }
         let absent = Template::from_frame(&absent).expect("not transparent");
         cold(&format!("{width}x{height} absent"), &frame, &absent, &probe);

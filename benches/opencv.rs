@@ -9,6 +9,8 @@
 
 #[path = "opencv/cases.rs"]
 mod cases;
+#[path = "support/dice.rs"]
+mod dice;
 #[path = "opencv/other.rs"]
 mod other;
 #[path = "opencv/screens.rs"]
@@ -21,11 +23,12 @@ mod xvfb;
 
 use std::{fs, time::Duration};
 
-use cases::{Case, Dice, Kind};
+use cases::{Case, Kind};
 use deskfleet::desktop::{
     Frame,
     image::{Finder, Search, SearchOptions, Template},
 };
+use dice::Dice;
 use other::{Answer, OpenCv};
 use screens::Screen;
 use tally::Tally;
@@ -125,7 +128,7 @@ fn count(wanted: usize, screens: &[Screen], opencv: &mut OpenCv) {
     while made < wanted {
         let (screen_at, kind_at) = (made % screens.len(), made / screens.len() % Kind::ALL.len());
         let (screen, kind) = (&screens[screen_at], Kind::ALL[kind_at]);
-        let size = cases::SIZES[dice.below(cases::SIZES.len())];
+        let size = cases::size(&mut dice);
         let Some(case) = Case::make(screen, size, kind, &mut dice) else {
             in_vain += 1;
             assert!(in_vain < MOST_IN_VAIN, "screen {screen_at} shows nothing that is distinct enough");

@@ -2,16 +2,21 @@
 
 use deskfleet::desktop::{Frame, PixelOrder, Point, Rect};
 
-use crate::screens::Screen;
+use crate::{dice::Dice, screens::Screen};
 
 /// Sizes of buttons, labels, fields and parts of dialogs.
-pub(crate) const SIZES: [(u32, u32); 6] = [(24, 24), (48, 20), (64, 24), (120, 40), (200, 100), (400, 300)];
+const SIZES: [(u32, u32); 6] = [(24, 24), (48, 20), (64, 24), (120, 40), (200, 100), (400, 300)];
 
 /// Each quarter of a template varies by at least this, in gray, so that it shows something.
 const LEAST_VARIATION: f64 = 12.0;
 
 /// Throws before a screen counts as having no such place.
 const THROWS: usize = 2_000;
+
+pub(crate) fn size(dice: &mut Dice) -> (u32, u32) {
+    let which = dice.below(u32::try_from(SIZES.len()).unwrap_or_default()) as usize;
+    SIZES[which]
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -48,9 +53,8 @@ impl Case {
     pub(crate) fn make(screen: &Screen, (width, height): (u32, u32), kind: Kind, dice: &mut Dice) -> Option<Self> {
         let frame = &screen.look(Kind::Exact).frame;
         for _ in 0..THROWS {
-            let x = dice.below((frame.width() - width) as usize);
-            let y = dice.below((frame.height() - height) as usize);
-            let place = Point::new(i32::try_from(x).ok()?, i32::try_from(y).ok()?);
+            let (x, y) = (dice.below(frame.width() - width), dice.below(frame.height() - height));
+            let place = Point::new(x.cast_signed(), y.cast_signed());
             let template = frame.crop(Rect::new(place.x, place.y, width, height))?;
             let shows = quarters(&template).all(|quarter| variation(&quarter) >= LEAST_VARIATION);
             if !shows || occurrences(frame, &template) != 1 {
@@ -128,19 +132,5 @@ pub(crate) fn changed(frame: &Frame, kind: Kind) -> Frame {
             let pixels = frame.bytes().iter().map(brighter).collect();
             Frame::new(frame.width(), frame.height(), order, pixels).expect("the size is the same")
         }
-    }
-}
-
-/// The same in every run.
-pub(crate) struct Dice(u64);
-
-impl Dice {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from((self.0 >> 33) % limit.max(1) as u64).unwrap_or_default()
     }
 }
