@@ -12,13 +12,20 @@ use std::sync::Arc;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex, num_complex::Complex};
 
 use super::{
+    norms::Norms,
     pattern::Pattern,
     peaks::{Candidate, Peak, best_of_each},
-    plane::{Plane, Sums},
+    plane::Plane,
 };
 
 /// Relative to the norms of tile and template; several times what was measured.
 const ROUNDING: f64 = 2e-6;
+
+/// Places looked at together.
+const CHUNK: usize = 32;
+
+/// So that a comparison of squares rules out nothing that one of the numbers would not.
+const ALMOST: f64 = 1.0 - 1e-9;
 
 /// Places kept for exact scores.
 const MAX_CANDIDATES: usize = 1 << 17;
@@ -173,27 +180,33 @@ impl Sweep<'_> {
 
     fn collect(&mut self, (x, y): (usize, usize), places: (usize, usize), error: f64) {
         let pattern = self.pattern;
-        let size = (pattern.plane.width, pattern.plane.height);
-        let sums = Sums::of(self.plane, (x, y), (places.0 + size.0 - 1, places.1 + size.1 - 1));
         let norm = pattern.norm();
-        // A product below this can be no candidate, whatever the place's norm is, unless the bound is lower than that of a flat place.
+        let mut norms = Norms::of(self.plane, pattern, (x, y), places);
         let mut top: Option<Candidate> = None;
         let mut found = Vec::new();
         for line in 0..places.1 {
+            norms.advance(line);
             let products = &self.tile.line[line * self.spectrum.tile.0..][..places.0];
-            for (at, product) in products.iter().enumerate() {
-                let product = f64::from(*product) + error;
-                if product <= 0.0 {
+            for (number, (chunk, squares)) in products.chunks(CHUNK).zip(norms.squares.chunks(CHUNK)).enumerate() {
+                let least = self.least.min(self.best) * norm;
+                // Most chunks hold none; this test has no branch and no root inside.
+                if !could_reach(chunk, squares, error, least * least * ALMOST) {
                     continue;
                 }
-                let there = pattern.least_norm_at(&sums, at, line);
-                let at_most = (product / (norm * there)).min(1.0);
-                if there > 0.0 && at_most >= self.least.min(self.best) {
+                for (at, product) in chunk.iter().enumerate().map(|(at, product)| (number * CHUNK + at, *product)) {
+                    let (product, there) = (f64::from(product), norms.at(at));
+                    let at_most = ((product + error) / (norm * there)).min(1.0);
+                    if product + error <= 0.0 || there <= 0.0 || at_most < self.least.min(self.best) {
+                        continue;
+                    }
                     let one = Candidate { x: x + at, y: y + line, at_most };
                     if top.is_none_or(|top| one.at_most > top.at_most) {
                         top = Some(one);
                     }
                     found.push(one);
+                    if norms.are_exact() {
+                        self.best = self.best.max((product - error) / (norm * there));
+                    }
                 }
             }
         }
@@ -206,6 +219,14 @@ impl Sweep<'_> {
             keep_best(&mut self.candidates, MAX_CANDIDATES);
         }
     }
+}
+
+/// Whether a product with its error may be at least the root of `least` times the square of the norm, where that is not 0.
+fn could_reach(products: &[f32], squares: &[f64], error: f64, least: f64) -> bool {
+    products.iter().zip(squares).fold(false, |any, (product, square)| {
+        let product = f64::from(*product) + error;
+        any | ((product > 0.0) & (*square > 0.25) & (product * product >= least * square))
+    })
 }
 
 fn keep_best(candidates: &mut Vec<Candidate>, count: usize) {

@@ -24,6 +24,7 @@ mod exact;
 mod fft;
 mod finder;
 mod flat;
+mod norms;
 mod pattern;
 mod peaks;
 mod plane;

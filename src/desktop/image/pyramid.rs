@@ -18,12 +18,13 @@ pub(super) fn rough(level: &Level, pattern: &Pattern) -> Vec<Peak> {
     let (across, down) = pattern.places(&level.plane);
     let size = (pattern.plane.width, pattern.plane.height);
     let (centred, norm) = (pattern.centred(), pattern.norm());
+    let (floats, sums) = (level.floats(), level.sums());
     let mut products = vec![0.0_f32; across];
     let mut peaks: Vec<Peak> = Vec::new();
     for y in 0..down {
         products.fill(0.0);
         for line in 0..size.1 {
-            let values = &level.floats[(y + line) * level.plane.width..][..level.plane.width];
+            let values = &floats[(y + line) * level.plane.width..][..level.plane.width];
             accumulate(&mut products, values, &centred[line * size.0..][..size.0]);
         }
         let least = if peaks.len() < MAX_PLACES { WORTH } else { peaks[MAX_PLACES - 1].score };
@@ -32,7 +33,7 @@ pub(super) fn rough(level: &Level, pattern: &Pattern) -> Vec<Peak> {
             if *product <= 0.0 {
                 continue;
             }
-            let there = pattern.least_norm_at(&level.sums, x, y);
+            let there = pattern.least_norm_at(sums, x, y);
             let score = f64::from(*product) / (norm * there);
             if there > 0.0 && score > least {
                 insert(&mut peaks, Peak { x, y, score }, size);

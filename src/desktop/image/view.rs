@@ -29,8 +29,8 @@ struct Derived {
 /// A smaller size of a plane.
 pub(super) struct Level {
     pub(super) plane: Plane,
-    pub(super) sums: Sums,
-    pub(super) floats: Vec<f32>,
+    sums: OnceCell<Sums>,
+    floats: OnceCell<Vec<f32>>,
 }
 
 impl View {
@@ -74,9 +74,15 @@ impl View {
 
 impl Level {
     fn of(plane: Plane) -> Self {
-        let sums = Sums::of(&plane, (0, 0), (plane.width, plane.height));
-        let floats = plane.values.iter().map(|value| f32::from(*value)).collect();
-        Self { plane, sums, floats }
+        Self { plane, sums: OnceCell::new(), floats: OnceCell::new() }
+    }
+
+    pub(super) fn sums(&self) -> &Sums {
+        self.sums.get_or_init(|| Sums::of(&self.plane, (0, 0), (self.plane.width, self.plane.height)))
+    }
+
+    pub(super) fn floats(&self) -> &[f32] {
+        self.floats.get_or_init(|| self.plane.values.iter().map(|value| f32::from(*value)).collect())
     }
 
     /// Multiplications that searching `pattern` here takes.
