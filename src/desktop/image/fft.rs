@@ -1,24 +1,21 @@
 //! The authority: correlation at every place by Fourier transform, tile by tile, and exact scores where they could matter.
 //!
-//! A tile is transformed as one line: with the template's rows laid out at the tile's width, a place's product is the correlation at
-//! its index, and places that would wrap around are not asked for. Rounding is bounded, so that no place with the score asked for can
-//! be passed over.
+//! Two tiles are transformed as one, the first as the real part and the second as the imaginary one: the template is real, so that
+//! their products stay apart. Places that would wrap around are not asked for. Rounding is bounded, so that no place with the score
+//! asked for can be passed over.
 
 #![expect(clippy::cast_possible_truncation, reason = "single precision is enough for a bound with its error added")]
-#![expect(clippy::cast_precision_loss, reason = "lengths and sums stay far below 2^52")]
-
-use std::sync::Arc;
-
-use realfft::{ComplexToReal, RealFftPlanner, RealToComplex, num_complex::Complex};
+#![expect(clippy::cast_precision_loss, reason = "sums stay far below 2^52")]
 
 use super::{
     norms::Norms,
     pattern::Pattern,
     peaks::{Candidate, Peak, best_of_each},
     plane::Plane,
+    spectrum::{Grid, Spectrum},
 };
 
-/// Relative to the norms of tile and template; several times what was measured.
+/// Relative to the norms of both tiles and the template; several times what was measured.
 const ROUNDING: f64 = 2e-6;
 
 /// Places looked at together.
@@ -30,72 +27,18 @@ const ALMOST: f64 = 1.0 - 1e-9;
 /// Places kept for exact scores.
 const MAX_CANDIDATES: usize = 1 << 17;
 
-/// A template's transform for one tile size.
-pub(super) struct Spectrum {
-    tile: (usize, usize),
-    values: Vec<Complex<f32>>,
-    forward: Arc<dyn RealToComplex<f32>>,
-    backward: Arc<dyn ComplexToReal<f32>>,
-}
-
-impl Spectrum {
-    pub(super) fn of(pattern: &Pattern, tile: (usize, usize), planner: &mut RealFftPlanner<f32>) -> Self {
-        let length = tile.0 * tile.1;
-        let (forward, backward) = (planner.plan_fft_forward(length), planner.plan_fft_inverse(length));
-        let mut line = vec![0.0; length];
-        let (width, centred) = (pattern.plane.width, pattern.centred());
-        for (y, row) in centred.chunks_exact(width).enumerate() {
-            line[y * tile.0..][..width].copy_from_slice(row);
-        }
-        let mut values = forward.make_output_vec();
-        // The lengths are the plan's own, so that it cannot refuse.
-        let _ = forward.process(&mut line, &mut values);
-        let scale = 1.0 / length as f32;
-        for value in &mut values {
-            *value = value.conj() * scale;
-        }
-        Self { tile, values, forward, backward }
-    }
-
-    pub(super) fn tile(&self) -> (usize, usize) {
-        self.tile
-    }
-}
-
-/// The size of the tiles for a pattern on a plane.
-pub(super) fn tile_of(pattern: &Pattern, plane: &Plane) -> (usize, usize) {
-    let along = |part: usize, whole: usize| {
-        let wanted = (4 * part).next_power_of_two().clamp(64, 512).max((2 * part).next_power_of_two());
-        if wanted >= whole { smooth(whole) } else { wanted }
-    };
-    (along(pattern.plane.width, plane.width), along(pattern.plane.height, plane.height))
-}
-
-/// The next even length without large prime factors.
-fn smooth(length: usize) -> usize {
-    let is_smooth = |n: &usize| n.is_multiple_of(2) && [2, 3, 5].into_iter().fold(*n, strip) == 1;
-    // There is always a power of two in the range.
-    (length.max(2)..=2 * length.max(2)).find(is_smooth).unwrap_or(length)
-}
-
-fn strip(mut n: usize, prime: usize) -> usize {
-    while n.is_multiple_of(prime) {
-        n /= prime;
-    }
-    n
-}
-
 /// The best of each neighbourhood with at least the score `least`, and always the very best place.
 pub(super) fn search(plane: &Plane, pattern: &Pattern, spectrum: &Spectrum, least: f64) -> Vec<Peak> {
     let size = (pattern.plane.width, pattern.plane.height);
     let (across, down) = pattern.places(plane);
     let step = (spectrum.tile.0 + 1 - size.0, spectrum.tile.1 + 1 - size.1);
     let mut sweep =
-        Sweep { plane, pattern, spectrum, least, best: 0.0, candidates: Vec::new(), tile: Buffers::new(spectrum) };
-    for y in (0..down).step_by(step.1) {
-        for x in (0..across).step_by(step.0) {
-            sweep.tile_at((x, y), (step.0.min(across - x), step.1.min(down - y)));
-        }
+        Sweep { plane, pattern, spectrum, least, best: 0.0, candidates: Vec::new(), grid: Grid::new(spectrum) };
+    let tiles = (0..down).step_by(step.1).flat_map(|y| (0..across).step_by(step.0).map(move |x| (x, y)));
+    let tile = |(x, y)| Tile { corner: (x, y), places: (step.0.min(across - x), step.1.min(down - y)) };
+    let tiles: Vec<Tile> = tiles.map(tile).filter(|tile| !sweep.is_flat(tile)).collect();
+    for pair in tiles.chunks(2) {
+        sweep.look_at(pair);
     }
     if sweep.candidates.is_empty() && across * down > 0 {
         // Everything is flat: all places are equally bad.
@@ -113,80 +56,84 @@ struct Sweep<'a> {
     pattern: &'a Pattern,
     spectrum: &'a Spectrum,
     least: f64,
-    /// The best exact score so far.
+    /// What the best score is at least, so far.
     best: f64,
     candidates: Vec<Candidate>,
-    tile: Buffers,
+    grid: Grid,
 }
 
-struct Buffers {
-    line: Vec<f32>,
-    complex: Vec<Complex<f32>>,
-    scratch: Vec<Complex<f32>>,
-}
-
-impl Buffers {
-    fn new(spectrum: &Spectrum) -> Self {
-        let scratch = spectrum.forward.get_scratch_len().max(spectrum.backward.get_scratch_len());
-        Self {
-            line: spectrum.forward.make_input_vec(),
-            complex: spectrum.forward.make_output_vec(),
-            scratch: vec![Complex::default(); scratch],
-        }
-    }
+/// So many places across and down from the corner.
+struct Tile {
+    corner: (usize, usize),
+    places: (usize, usize),
 }
 
 impl Sweep<'_> {
-    /// Looks at `places` across and down from the corner.
-    fn tile_at(&mut self, corner: (usize, usize), places: (usize, usize)) {
-        let size = (self.pattern.plane.width, self.pattern.plane.height);
-        let part = (places.0 + size.0 - 1, places.1 + size.1 - 1);
-        let Some(norm) = self.fill(corner, part) else { return };
-        let Buffers { line, complex, scratch } = &mut self.tile;
-        let _ = self.spectrum.forward.process_with_scratch(line, complex, scratch);
-        for (value, factor) in complex.iter_mut().zip(&self.spectrum.values) {
-            *value *= factor;
-        }
-        // Real by nature; rounding makes the plan complain.
-        for end in [0, complex.len() - 1] {
-            complex[end].im = 0.0;
-        }
-        let _ = self.spectrum.backward.process_with_scratch(complex, line, scratch);
-        self.collect(corner, places, norm * self.pattern.norm() * ROUNDING);
+    /// The rows that the places of a tile cover.
+    fn rows(&self, tile: &Tile) -> impl Iterator<Item = &[u8]> {
+        let (x, y) = tile.corner;
+        let width = tile.places.0 + self.pattern.plane.width - 1;
+        (y..y + tile.places.1 + self.pattern.plane.height - 1).map(move |row| &self.plane.row(row)[x..x + width])
     }
 
-    /// Lays the part out around its mean, as sums of small numbers round less. Its norm; `None` where it is flat.
-    fn fill(&mut self, (x, y): (usize, usize), (width, height): (usize, usize)) -> Option<f64> {
-        let rows = || (y..y + height).map(|row| &self.plane.row(row)[x..x + width]);
-        let first = self.plane.row(y)[x];
-        if rows().all(|row| row.iter().all(|value| *value == first)) {
-            return None;
-        }
-        let sum: u64 = rows().map(|row| row.iter().map(|value| u64::from(*value)).sum::<u64>()).sum();
-        let mean = sum as f64 / (width * height) as f64;
-        let line = &mut self.tile.line;
-        line.fill(0.0);
+    fn is_flat(&self, tile: &Tile) -> bool {
+        let first = self.plane.row(tile.corner.1)[tile.corner.0];
+        self.rows(tile).all(|row| row.iter().fold(true, |all, value| all & (*value == first)))
+    }
+
+    /// One tile or two.
+    fn look_at(&mut self, pair: &[Tile]) {
+        let mut grid = std::mem::take(&mut self.grid);
+        grid.clear();
         let mut energy = 0.0;
-        for (row, to) in rows().zip(line.chunks_exact_mut(self.spectrum.tile.0)) {
-            let mut part = 0.0_f32;
-            for (to, value) in to.iter_mut().zip(row) {
-                *to = f32::from(*value) - mean as f32;
-                part += *to * *to;
-            }
-            energy += f64::from(part);
+        let height = |tile: &Tile| tile.places.1 + self.pattern.plane.height - 1;
+        for (which, tile) in pair.iter().enumerate() {
+            energy += self.fill(&mut grid, tile, which);
         }
-        Some(energy.sqrt())
+        let (used, wanted) = (pair.iter().map(height).max(), pair.iter().map(|tile| tile.places.1).max());
+        grid.correlate(self.spectrum, used.unwrap_or_default(), wanted.unwrap_or_default());
+        for (which, tile) in pair.iter().enumerate() {
+            self.collect(&grid, tile, which, energy.sqrt() * self.pattern.norm() * ROUNDING);
+        }
+        self.grid = grid;
     }
 
-    fn collect(&mut self, (x, y): (usize, usize), places: (usize, usize), error: f64) {
+    /// Lays the tile out around its mean, as sums of small numbers round less. Its energy.
+    fn fill(&self, grid: &mut Grid, tile: &Tile, which: usize) -> f64 {
+        let (mut sum, mut count) = (0_u64, 0);
+        for row in self.rows(tile) {
+            sum += u64::from(row.iter().map(|value| u32::from(*value)).sum::<u32>());
+            count += row.len();
+        }
+        let mean = (sum as f64 / count as f64) as f32;
+        let mut squares = 0_u64;
+        for (row, to) in self.rows(tile).zip(grid.values.chunks_exact_mut(self.spectrum.tile.0)) {
+            if which == 0 {
+                to.iter_mut().zip(row).for_each(|(to, value)| to.re = f32::from(*value) - mean);
+            } else {
+                to.iter_mut().zip(row).for_each(|(to, value)| to.im = f32::from(*value) - mean);
+            }
+            for part in row.chunks(1 << 15) {
+                squares += u64::from(part.iter().map(|value| u32::from(*value) * u32::from(*value)).sum::<u32>());
+            }
+        }
+        squares as f64 - sum as f64 * f64::from(mean)
+    }
+
+    fn collect(&mut self, grid: &Grid, tile: &Tile, which: usize, error: f64) {
+        let (corner, places) = (tile.corner, tile.places);
         let pattern = self.pattern;
         let norm = pattern.norm();
-        let mut norms = Norms::of(self.plane, pattern, (x, y), places);
+        let mut norms = Norms::of(self.plane, pattern, corner, places);
         let mut top: Option<Candidate> = None;
         let mut found = Vec::new();
+        let mut products = vec![0.0_f32; places.0];
         for line in 0..places.1 {
             norms.advance(line);
-            let products = &self.tile.line[line * self.spectrum.tile.0..][..places.0];
+            let values = &grid.values[line * self.spectrum.tile.0..][..places.0];
+            for (product, value) in products.iter_mut().zip(values) {
+                *product = if which == 0 { value.re } else { value.im };
+            }
             for (number, (chunk, squares)) in products.chunks(CHUNK).zip(norms.squares.chunks(CHUNK)).enumerate() {
                 let least = self.least.min(self.best) * norm;
                 // Most chunks hold none; this test has no branch and no root inside.
@@ -199,7 +146,7 @@ impl Sweep<'_> {
                     if product + error <= 0.0 || there <= 0.0 || at_most < self.least.min(self.best) {
                         continue;
                     }
-                    let one = Candidate { x: x + at, y: y + line, at_most };
+                    let one = Candidate { x: corner.0 + at, y: corner.1 + line, at_most };
                     if top.is_none_or(|top| one.at_most > top.at_most) {
                         top = Some(one);
                     }

@@ -1,12 +1,13 @@
 //! The cascade, and what it remembers from one search to the next.
 
-use realfft::RealFftPlanner;
+use rustfft::FftPlanner;
 
 use super::{
     Hit, How, MAX_HITS, Search, SearchOptions, Template, anchors, exact, fft, flat,
     peaks::{Candidate, Peak, are_neighbours, best_of_each},
     plane::{Channel, Plane},
     pyramid,
+    spectrum::{Spectrum, tile_of},
     view::{Level, View},
 };
 use crate::desktop::{Frame, Point, Rect, Stopwatch};
@@ -28,7 +29,7 @@ pub struct Finder {
     views: Vec<View>,
     stamps: u64,
     memories: Vec<Memory>,
-    planner: RealFftPlanner<f32>,
+    planner: FftPlanner<f32>,
 }
 
 /// What is known of one template.
@@ -36,13 +37,13 @@ struct Memory {
     id: u64,
     answer: Option<(u64, SearchOptions, Search)>,
     last: Option<Hit>,
-    spectrum: Option<fft::Spectrum>,
+    spectrum: Option<Spectrum>,
     scaled: Vec<(f64, Option<Template>)>,
 }
 
 impl Finder {
     pub fn new() -> Self {
-        Self { views: Vec::new(), stamps: 0, memories: Vec::new(), planner: RealFftPlanner::new() }
+        Self { views: Vec::new(), stamps: 0, memories: Vec::new(), planner: FftPlanner::new() }
     }
 
     /// Looks for a template. Takes from well below a millisecond to some ten on a full screen.
@@ -106,7 +107,7 @@ impl Default for Finder {
 struct Cascade<'a> {
     view: &'a View,
     options: &'a SearchOptions,
-    planner: &'a mut RealFftPlanner<f32>,
+    planner: &'a mut FftPlanner<f32>,
 }
 
 /// Places of one stage in the view.
@@ -143,7 +144,7 @@ impl Cascade<'_> {
         search
     }
 
-    fn at_one_scale(&mut self, template: &Template, last: Option<Hit>, spectrum: &mut Option<fft::Spectrum>) -> Search {
+    fn at_one_scale(&mut self, template: &Template, last: Option<Hit>, spectrum: &mut Option<Spectrum>) -> Search {
         if !self.view.holds(template) {
             return Search::nothing();
         }
@@ -265,13 +266,13 @@ impl Cascade<'_> {
         good.then_some(Found { how, peaks })
     }
 
-    fn everywhere(&mut self, template: &Template, channel: Channel, spectrum: &mut Option<fft::Spectrum>) -> Found {
+    fn everywhere(&mut self, template: &Template, channel: Channel, spectrum: &mut Option<Spectrum>) -> Found {
         let (plane, pattern) = (self.view.plane(channel), template.pattern());
-        let tile = fft::tile_of(pattern, plane);
-        if spectrum.as_ref().is_none_or(|known| known.tile() != tile) {
+        let tile = tile_of(pattern, plane);
+        if spectrum.as_ref().is_none_or(|known| known.tile != tile) {
             *spectrum = None;
         }
-        let spectrum = spectrum.get_or_insert_with(|| fft::Spectrum::of(pattern, tile, self.planner));
+        let spectrum = spectrum.get_or_insert_with(|| Spectrum::of(pattern, tile, self.planner));
         Found { how: How::Fft, peaks: fft::search(plane, pattern, spectrum, self.options.score) }
     }
 

@@ -29,6 +29,7 @@ mod pattern;
 mod peaks;
 mod plane;
 mod pyramid;
+mod spectrum;
 mod template;
 #[cfg(test)]
 mod tests;

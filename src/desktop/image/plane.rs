@@ -43,8 +43,8 @@ impl Plane {
             PixelOrder::Rgba => (0, 2),
         };
         let values = match channel {
-            Channel::Gray if red == 2 => all_gray(bytes, 77, 29),
-            Channel::Gray => all_gray(bytes, 29, 77),
+            Channel::Gray if red == 2 => all_gray::<77, 29>(bytes),
+            Channel::Gray => all_gray::<29, 77>(bytes),
             Channel::Red => every_fourth(bytes, red),
             Channel::Green => every_fourth(bytes, 1),
             Channel::Blue => every_fourth(bytes, blue),
@@ -72,8 +72,8 @@ impl Plane {
 }
 
 /// [`gray`] of pixels whose third and first byte have these weights: two multiplications a pixel, without taking it apart.
-fn all_gray(bytes: &[u8], third: u32, first: u32) -> Vec<u8> {
-    let factor = third | first << 16;
+fn all_gray<const THIRD: u32, const FIRST: u32>(bytes: &[u8]) -> Vec<u8> {
+    let factor = THIRD | FIRST << 16;
     bytes
         .as_chunks()
         .0
