@@ -92,13 +92,19 @@ impl Needle {
     }
 }
 
-/// Where the bytes of [`SHORT`] with the most changes of colour begin.
+/// Where the bytes of [`SHORT`] with the most colours begin.
 fn telling_part(bytes: &[u8]) -> usize {
     let starts = (0..=bytes.len().saturating_sub(SHORT)).step_by(4);
-    starts.max_by_key(|start| changes(&bytes[*start..bytes.len().min(start + SHORT)])).unwrap_or_default()
+    let part = |start: &usize| &bytes[*start..bytes.len().min(start + SHORT)];
+    starts.max_by_key(|start| (colors(part(start)), changes(part(start)))).unwrap_or_default()
 }
 
 /// Changes of colour are what a flat background does not have.
 fn changes(bytes: &[u8]) -> usize {
     bytes.chunks_exact(4).zip(bytes.chunks_exact(4).skip(1)).filter(|(a, b)| a != b).count()
+}
+
+fn colors(bytes: &[u8]) -> usize {
+    let pixels = bytes.as_chunks::<4>().0;
+    (0..pixels.len()).filter(|at| !pixels[..*at].contains(&pixels[*at])).count()
 }

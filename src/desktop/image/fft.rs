@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Relative to the norms of both tiles and the template; several times what was measured.
-const ROUNDING: f64 = 2e-6;
+pub(super) const ROUNDING: f64 = 2e-6;
 
 /// Places looked at together.
 const CHUNK: usize = 32;

@@ -9,11 +9,9 @@ use super::{pattern::Pattern, plane::Plane};
 /// Parts that a side is divided into, at most.
 const MAX_PARTS: usize = 64;
 
-/// Values of the largest tile, as far as the template allows: 16 MiB.
-const MAX_TILE: usize = 1 << 21;
-
-/// Values of a tile that a processor's own memory holds, about.
-const NEAR_TILE: usize = 1 << 16;
+/// Values from which on a tile is slower than its size says, by how much: 1 MiB fit into a processor's own memory. Tried with
+/// templates of 64x24 to 400x300. The last only bounds the memory.
+const SLOW_TILES: [(usize, f64); 3] = [(1 << 21, 8.0), (1 << 20, 2.5), (1 << 17, 2.0)];
 
 /// Sides in memory are moved in squares of this side: a line of the cache holds so many values.
 const SQUARE: usize = 8;
@@ -157,13 +155,7 @@ fn cost((width, height): (Side, Side)) -> f64 {
     let values = width.length * height.length;
     let transforms = (width.parts * height.parts).div_ceil(2) as f64 + 0.5;
     let each = values as f64 * ((values as f64).log2() + 8.0);
-    let slowness = if values > MAX_TILE {
-        8.0
-    } else if values > NEAR_TILE {
-        1.4
-    } else {
-        1.0
-    };
+    let slowness = SLOW_TILES.iter().find(|(from, _)| values > *from).map_or(1.0, |(_, slowness)| *slowness);
     transforms * each * slowness
 }
 
@@ -179,4 +171,73 @@ fn strip(mut n: usize, prime: usize) -> usize {
         n /= prime;
     }
     n
+}
+
+#[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "a few thousand bytes")]
+mod tests {
+    use super::*;
+
+    /// Bytes by chance: `loud` ones are black or white.
+    fn plane(width: usize, height: usize, seed: u32, loud: bool) -> Plane {
+        let mut state = seed;
+        let mut byte = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let [.., high] = state.to_le_bytes();
+            if loud { u8::from(high > 127) * 255 } else { high / 16 + 100 }
+        };
+        Plane { width, height, values: (0..width * height).map(|_| byte()).collect() }
+    }
+
+    #[test]
+    fn products_of_both_parts_are_right_within_what_is_taken_for_rounding() {
+        for (width, height, seed) in [(16, 8, 1), (144, 96, 2), (384, 144, 3), (1024, 72, 4)] {
+            let wanted = plane(width / 4, height / 4, seed, seed % 2 == 0);
+            let size = (wanted.width, wanted.height);
+            let pattern = Pattern::new(wanted, &vec![true; size.0 * size.1]);
+            let spectrum = Spectrum::of(&pattern, (width, height), &mut FftPlanner::new());
+            let parts = [plane(width, height, 10 * seed, true), plane(width, height, 11 * seed, false)];
+            let centred = parts.each_ref().map(|part| {
+                let mean = part.values.iter().map(|value| f64::from(*value)).sum::<f64>() / part.values.len() as f64;
+                part.values.iter().map(|value| f64::from(*value) - mean).collect::<Vec<f64>>()
+            });
+            let mut grid = Grid::new(&spectrum);
+            for (at, to) in grid.values.iter_mut().enumerate() {
+                #[expect(clippy::cast_possible_truncation, reason = "that is what is tried")]
+                let [re, im] = centred.each_ref().map(|part| part[at] as f32);
+                *to = Complex { re, im };
+            }
+            let wanted = height + 1 - size.1;
+            grid.correlate(&spectrum, height, wanted);
+            let energy: f64 = centred.iter().flatten().map(|value| value * value).sum();
+            let allowed = energy.sqrt() * pattern.norm() * super::super::fft::ROUNDING;
+            let template = pattern.centred();
+            for (x, y) in (0..wanted).step_by(3).map(|y| (y * 7 % (width + 1 - size.0), y)) {
+                for (which, part) in centred.iter().enumerate() {
+                    let there = |at: usize| part[(y + at / size.0) * width + x + at % size.0];
+                    let product: f64 = template.iter().enumerate().map(|(at, here)| f64::from(*here) * there(at)).sum();
+                    let value = grid.values[y * width + x];
+                    let error = (f64::from(if which == 0 { value.re } else { value.im }) - product).abs();
+                    assert!(error * 4.0 < allowed, "{error} of {allowed} at {x}, {y} of {width}x{height}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn tiles_cover_all_places_and_are_no_larger_than_they_need_be() {
+        for (screen, size) in
+            [((1920, 1080), (64, 24)), ((1920, 1080), (400, 300)), ((7, 9), (7, 9)), ((40, 3), (1, 2))]
+        {
+            let plane = Plane { width: screen.0, height: screen.1, values: vec![0; screen.0 * screen.1] };
+            let pattern = Pattern::new(self::plane(size.0, size.1, 1, true), &vec![true; size.0 * size.1]);
+            let tile = tile_of(&pattern, &plane);
+            assert!(tile.0 >= size.0 && tile.1 >= size.1, "{tile:?} for {size:?}");
+            assert!(tile.0 % SQUARE == 0 && tile.1 % SQUARE == 0, "{tile:?}");
+            assert!(
+                tile.0 < 2 * screen.0 + 2 * SQUARE && tile.1 < 2 * screen.1 + 2 * SQUARE,
+                "{tile:?} for {screen:?}"
+            );
+        }
+    }
 }

@@ -210,6 +210,80 @@ proptest! {
     }
 }
 
+/// The last stage alone, which an index asks for, against the definition: every place with the score, and the best one in any case.
+fn last_stage_agrees(frame: &Frame, wanted: &Frame, score: f64) {
+    let picture = template(wanted);
+    if picture.channel() != Some(Channel::Gray) {
+        return;
+    }
+    let options = SearchOptions { index: Some(0), score, ..SearchOptions::default() };
+    let search = find(frame, &picture, &options);
+    let scores = all_scores(frame, wanted);
+    let best = scores.iter().map(|(_, score)| *score).fold(-1.0, f64::max);
+    let found = search.best.unwrap();
+    assert!(found.how == How::Fft && ((found.score - best).abs() < 1e-9 || best < 1e-6), "{search:?} against {best}");
+    let score_at = |at: (usize, usize)| scores.iter().find(|(there, _)| *there == at).unwrap().1;
+    let size = (wanted.width() as usize, wanted.height() as usize);
+    let truth = oracle(&scores, wanted, score);
+    assert_eq!(search.hits.is_empty(), truth.is_empty(), "{search:?} against {truth:?}");
+    for hit in &search.hits {
+        assert!((hit.score - score_at(place(hit))).abs() < 1e-9, "{hit:?}");
+    }
+    if search.hits.len() < super::MAX_HITS {
+        for (at, _) in scores.iter().filter(|(_, value)| *value >= score + 1e-9) {
+            assert!(search.hits.iter().any(|hit| are_neighbours(place(hit), *at, size)), "{at:?} in {search:?}");
+        }
+    }
+}
+
+#[test]
+fn the_last_stage_names_every_place_that_the_definition_names() {
+    let mut dice = Dice(5);
+    for round in 0..40_u32 {
+        let (width, height) = (1 + dice.next(70), 1 + dice.next(50));
+        let mut frame = desktop(&mut dice, width.max(8), height.max(8));
+        let (width, height) = (frame.width(), frame.height());
+        // A part that is flat, and a rival that differs by little.
+        frame.fill(Rect::new(0, 0, width / 3, height / 2), Color::new(90, 90, 90));
+        let size = match round % 5 {
+            0 => (width, height),
+            1 => (1, 1),
+            2 => (width, 1 + dice.next(height)),
+            _ => (1 + dice.next(width), 1 + dice.next(height)),
+        };
+        let corner =
+            |dice: &mut Dice, all: u32, part: u32| [0, all - part, dice.next(all - part + 1)][round as usize % 3];
+        let (x, y) = (corner(&mut dice, width, size.0), corner(&mut dice, height, size.1));
+        let part = Rect::new(x.cast_signed(), y.cast_signed(), size.0, size.1);
+        let wanted = frame.crop(part).unwrap();
+        frame.fill(Rect::new(part.x, part.y, 1, 1), dice.color());
+        for score in [0.3, 0.9, 0.999] {
+            last_stage_agrees(&frame, &wanted, score);
+        }
+    }
+}
+
+#[test]
+fn several_tiles_are_looked_at_as_one_picture_is() {
+    let mut dice = Dice(23);
+    for (width, height) in [(430, 60), (60, 430), (300, 200), (500, 120)] {
+        let mut frame = desktop(&mut dice, width, height);
+        let wanted = desktop(&mut dice, 24, 16).crop(Rect::new(3, 2, 12, 7)).unwrap();
+        // Near ties along the edges, and across them where tiles meet.
+        for n in 0..12 {
+            let (x, y) = (dice.next(width - 12).cast_signed(), dice.next(height - 7).cast_signed());
+            let (x, y) = [(x, y), (x, 0), (0, y), (width.cast_signed() - 12, y)][n % 4];
+            for (row, column) in (0..7).flat_map(|row| (0..12).map(move |column| (row, column))) {
+                let mut color = wanted.pixel(Point::new(column, row)).unwrap();
+                color.green = color.green.saturating_add(u8::try_from(dice.next(3)).unwrap());
+                frame.fill(Rect::new(x + column, y + row, 1, 1), color);
+            }
+        }
+        last_stage_agrees(&frame, &wanted, 0.9);
+        last_stage_agrees(&Frame::filled(width, height, Color::new(9, 9, 9)), &wanted, 0.9);
+    }
+}
+
 fn screen() -> Frame {
     desktop(&mut Dice(7), 320, 200)
 }
