@@ -78,7 +78,8 @@ impl Sweep<'_> {
 
     fn is_flat(&self, tile: &Tile) -> bool {
         let first = self.plane.row(tile.corner.1)[tile.corner.0];
-        self.rows(tile).all(|row| row.iter().fold(true, |all, value| all & (*value == first)))
+        // Rows of equal values equal themselves one further.
+        self.rows(tile).all(|row| row[0] == first && row[1..] == row[..row.len() - 1])
     }
 
     /// One tile or two.
@@ -169,6 +170,7 @@ impl Sweep<'_> {
 }
 
 /// Whether a product with its error may be at least the root of `least` times the square of the norm, where that is not 0.
+#[expect(clippy::needless_bitwise_bool, reason = "without branches it is done for several places at once")]
 fn could_reach(products: &[f32], squares: &[f64], error: f64, least: f64) -> bool {
     products.iter().zip(squares).fold(false, |any, (product, square)| {
         let product = f64::from(*product) + error;

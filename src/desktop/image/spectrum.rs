@@ -233,7 +233,7 @@ mod tests {
             let pattern = Pattern::new(self::plane(size.0, size.1, 1, true), &vec![true; size.0 * size.1]);
             let tile = tile_of(&pattern, &plane);
             assert!(tile.0 >= size.0 && tile.1 >= size.1, "{tile:?} for {size:?}");
-            assert!(tile.0 % SQUARE == 0 && tile.1 % SQUARE == 0, "{tile:?}");
+            assert!(tile.0.is_multiple_of(SQUARE) && tile.1.is_multiple_of(SQUARE), "{tile:?}");
             assert!(
                 tile.0 < 2 * screen.0 + 2 * SQUARE && tile.1 < 2 * screen.1 + 2 * SQUARE,
                 "{tile:?} for {screen:?}"
