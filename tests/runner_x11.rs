@@ -5,6 +5,8 @@
 
 #[path = "runner_x11/text.rs"]
 mod text;
+#[path = "runner_x11/try_step.rs"]
+mod try_step;
 #[path = "support/xvfb.rs"]
 mod xvfb;
 

@@ -2,6 +2,7 @@
 
 mod actions;
 mod apps;
+mod asked;
 #[cfg(feature = "mutants")]
 mod books;
 mod commit;
