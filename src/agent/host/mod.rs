@@ -13,7 +13,7 @@ use crate::{
         Desktop, DesktopHandle,
         image::{Finder, Template},
         ocr::Readings,
-        process::{self, ProcessError, Program, RunLimits},
+        process::{self, ProcessError, Program, RunLimits, Spent},
     },
     ids::Digest,
     time::{Clock, Now},
@@ -138,6 +138,10 @@ impl World for Host {
         }
         let here = |pid: &u32| session::is_here(*pid, self.display.as_deref());
         Ok(found.into_iter().map(|found| found.pid).filter(here).collect())
+    }
+
+    fn spent(&mut self, pids: &[u32]) -> Result<Vec<Spent>, ProcessError> {
+        process::spent(pids)
     }
 
     fn end_process(&mut self, pid: u32, ask: Ask) {

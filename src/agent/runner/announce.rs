@@ -89,6 +89,11 @@ fn in_words(action: &Action) -> String {
         Action::Wait(watch) => format!("for {}", describe::probe(&watch.probe)),
         Action::WaitGone(watch) => format!("until there is no {}", describe::probe(&watch.probe)),
         Action::WaitStable(still) => format!("until nothing changes for {}", format_duration(still.duration)),
+        Action::WaitIdle(idleness) => {
+            let whom =
+                idleness.process.as_ref().map_or("the window in front".to_owned(), |name| name.source().to_owned());
+            format!("until {whom} is idle for {}", format_duration(idleness.duration))
+        }
         Action::Assert(Assertion::Probe(watch)) => describe::probe(&watch.probe),
         Action::Assert(Assertion::Expression(expression)) => code(expression.source()),
         Action::Screenshot(screenshot) => screenshot.name.source().to_owned(),

@@ -335,6 +335,7 @@ impl Runner<'_> {
             Action::Wait(watch) => self.wait(watch, timeout),
             Action::WaitGone(watch) => self.wait_gone(watch, timeout),
             Action::WaitStable(stillness) => self.wait_stable(stillness, timeout),
+            Action::WaitIdle(idleness) => self.wait_idle(idleness, timeout),
             Action::Assert(assertion) => self.assert(assertion, timeout),
             Action::Screenshot(screenshot) => self.screenshot(screenshot),
             Action::Extract(extract) => self.extract(extract, timeout),

@@ -11,7 +11,7 @@ use crate::{
         Desktop, Rect, Window, WindowId,
         image::{Finder, Template},
         ocr::Readings,
-        process::{Finished, ProcessError, Program, RunLimits},
+        process::{Finished, ProcessError, Program, RunLimits, Spent},
     },
     ids::Digest,
     time::Now,
@@ -52,6 +52,9 @@ pub trait World {
     /// Numbers of the live processes of a program, by its file name without directory. Not those that show their windows on
     /// another desktop of the same machine.
     fn processes(&mut self, name: &str) -> Result<Vec<u32>, ProcessError>;
+
+    /// Processor time of these processes and of everything they started.
+    fn spent(&mut self, pids: &[u32]) -> Result<Vec<Spent>, ProcessError>;
 
     fn end_process(&mut self, pid: u32, ask: Ask);
 

@@ -7,6 +7,7 @@ use super::command::CommandLine;
 use super::commit::Commit;
 use super::each::ForEach;
 use super::flow::{Repeat, Try};
+use super::idle::Idleness;
 use super::key::{Chord, Modifier};
 use super::scalar::{Category, Language, Name, Pattern, Region};
 use super::target::{Place, Probe, Target};
@@ -91,6 +92,7 @@ pub enum Action {
     Wait(Watch),
     WaitGone(Watch),
     WaitStable(Stillness),
+    WaitIdle(Idleness),
     Assert(Assertion),
     Screenshot(Screenshot),
     Extract(Extract),
@@ -134,6 +136,7 @@ impl Action {
             Self::Wait(_) => "wait",
             Self::WaitGone(_) => "wait_gone",
             Self::WaitStable(_) => "wait_stable",
+            Self::WaitIdle(_) => "wait_idle",
             Self::Assert(_) => "assert",
             Self::Screenshot(_) => "screenshot",
             Self::Extract(_) => "extract",

@@ -12,7 +12,7 @@ use crate::workflow::model::{
 };
 use crate::workflow::node::{Node, Tree};
 
-pub(super) const ACTIONS: [&str; 28] = [
+pub(super) const ACTIONS: [&str; 29] = [
     "click",
     "double_click",
     "right_click",
@@ -25,6 +25,7 @@ pub(super) const ACTIONS: [&str; 28] = [
     "wait",
     "wait_gone",
     "wait_stable",
+    "wait_idle",
     "assert",
     "screenshot",
     "extract",
@@ -66,6 +67,7 @@ impl Reader {
             "wait" => self.watch(node).map(Action::Wait),
             "wait_gone" => self.watch(node).map(Action::WaitGone),
             "wait_stable" => self.stillness(node).map(Action::WaitStable),
+            "wait_idle" => self.idleness(node).map(Action::WaitIdle),
             "assert" => self.assertion(node).map(Action::Assert),
             "screenshot" => self.screenshot(node).map(Action::Screenshot),
             "extract" => self.extract(node).map(Action::Extract),

@@ -15,6 +15,7 @@ mod each;
 mod fields;
 mod flow;
 mod gesture;
+mod idle;
 mod names;
 mod pool;
 mod step;

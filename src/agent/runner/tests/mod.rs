@@ -9,6 +9,7 @@ mod commit;
 mod desktop;
 mod failures;
 mod flow;
+mod idle;
 mod loops;
 mod meaning;
 mod pictures;
@@ -30,7 +31,7 @@ use crate::{
         Desktop,
         image::{Finder, Template},
         ocr::Readings,
-        process::{Captured, Exit, Finished, ProcessError, Program, RunLimits},
+        process::{Captured, Exit, Finished, ProcessError, Program, RunLimits, Spent},
     },
     ids::Digest,
     time::{Clock, ManualClock, Now, Timestamp},
@@ -59,6 +60,9 @@ pub(super) struct Stage {
     pub(super) answers: VecDeque<Result<Finished, ProcessError>>,
     /// Programs that were started or run.
     pub(super) started: Vec<Vec<String>>,
+    /// Processor time that running programs use, in percent, by process.
+    pub(super) loads: BTreeMap<u32, u64>,
+    spent_ms: BTreeMap<u32, u64>,
     happenings: Vec<(u64, Happening)>,
     /// How often programs that are run are asked before they have ended.
     pub(super) run_takes_polls: u32,
@@ -77,6 +81,8 @@ impl Stage {
             processes: BTreeMap::new(),
             answers: VecDeque::new(),
             started: Vec::new(),
+            loads: BTreeMap::new(),
+            spent_ms: BTreeMap::new(),
             happenings: Vec::new(),
             run_takes_polls: 0,
             secrets: Secrets::default(),
@@ -108,6 +114,9 @@ impl World for Stage {
 
     fn sleep(&mut self, duration: Duration) {
         self.clock.advance(duration);
+        for (pid, percent) in &self.loads {
+            *self.spent_ms.entry(*pid).or_default() += crate::time::duration_ms(duration) * percent / 100;
+        }
         let now = self.now().mono.as_ms();
         let (due, later) = std::mem::take(&mut self.happenings).into_iter().partition(|(at, _)| *at <= now);
         self.happenings = later;
@@ -131,6 +140,16 @@ impl World for Stage {
 
     fn processes(&mut self, name: &str) -> Result<Vec<u32>, ProcessError> {
         Ok(self.processes.get(name).copied().into_iter().collect())
+    }
+
+    fn spent(&mut self, pids: &[u32]) -> Result<Vec<Spent>, ProcessError> {
+        let of = |pid: &u32| Spent {
+            pid: *pid,
+            name: "clinic".to_owned(),
+            own: Duration::from_millis(self.spent_ms.get(pid).copied().unwrap_or_default()),
+            ended: Duration::ZERO,
+        };
+        Ok(pids.iter().map(of).collect())
     }
 
     fn end_process(&mut self, pid: u32, ask: Ask) {
