@@ -5,6 +5,8 @@
 
 #[path = "runner_x11/idle.rs"]
 mod idle;
+#[path = "runner_x11/saved.rs"]
+mod saved;
 #[path = "runner_x11/text.rs"]
 mod text;
 #[path = "runner_x11/try_step.rs"]

@@ -2,6 +2,7 @@
 //!
 //! It must not know: the controller, leases, sockets. It is the shell around [`super::runner`]; whoever has a desktop can use it.
 
+mod files;
 mod hands;
 mod programs;
 mod session;
@@ -19,7 +20,7 @@ use crate::{
     time::{Clock, Now},
 };
 
-use super::runner::{Ask, Image, ProgramRun, Secrets, World};
+use super::runner::{Ask, Image, NoFile, ProgramRun, Secrets, World};
 use hands::Hands;
 
 /// Prepared images kept in memory; the least recently used goes first.
@@ -126,6 +127,10 @@ impl World for Host {
 
     fn file_exists(&mut self, path: &Path) -> bool {
         path.exists()
+    }
+
+    fn read_file(&mut self, path: &Path, limit_bytes: u64) -> Result<Vec<u8>, NoFile> {
+        files::read(path, limit_bytes)
     }
 
     fn processes(&mut self, name: &str) -> Result<Vec<u32>, ProcessError> {

@@ -36,7 +36,7 @@ impl Runner<'_> {
         match permit {
             Permit::Run => Ok(false),
             Permit::Skip => Ok(true),
-            Permit::Stop(stop) => Err(Break::Stop(stop)),
+            Permit::Stop(reason) => Err(Break::Stop(reason)),
         }
     }
 
@@ -97,6 +97,7 @@ fn in_words(action: &Action) -> String {
         Action::Assert(Assertion::Probe(watch)) => describe::probe(&watch.probe),
         Action::Assert(Assertion::Expression(expression)) => code(expression.source()),
         Action::Screenshot(screenshot) => screenshot.name.source().to_owned(),
+        Action::SaveArtifact(save) => format!("{} as {}", save.path.source(), save.name.source()),
         Action::Extract(extract) => extract.from.as_ref().map(describe::target).unwrap_or_default(),
         Action::Set(values) => values.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
         Action::Run(line) | Action::Launch(Launching::Command(line)) => code(&describe::command(line)),
@@ -115,7 +116,8 @@ fn in_words(action: &Action) -> String {
 }
 
 fn clicked(click: &Click) -> String {
-    let held: String = click.modifiers.iter().map(|modifier| format!(" with {modifier}")).collect();
+    let held: Vec<String> = click.modifiers.iter().map(ToString::to_string).collect();
+    let held = if held.is_empty() { String::new() } else { format!(" with {}", held.join("+")) };
     format!("{}{held}", describe::target(&click.target))
 }
 

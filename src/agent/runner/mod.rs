@@ -41,4 +41,4 @@ pub use fault::Stop;
 pub use observer::{NextStep, NoIntent, Observer, Permit};
 pub use plan::{Ending, Plan};
 pub use run::Runner;
-pub use world::{Ask, Image, ProgramRun, Secrets, World};
+pub use world::{Ask, Image, NoFile, ProgramRun, Secrets, World};

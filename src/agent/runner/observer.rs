@@ -83,6 +83,12 @@ pub trait Observer {
     /// A picture or other blob was made. `bytes` is `None` where the same content was given before.
     fn artifact(&mut self, artifact: &ArtifactRef, bytes: Option<Vec<u8>>);
 
+    /// A file was saved. Returns well once it is where nothing but the end of the attempt takes it away; the error says why not.
+    fn file(&mut self, artifact: &ArtifactRef, bytes: Vec<u8>) -> Result<(), String> {
+        self.artifact(artifact, Some(bytes));
+        Ok(())
+    }
+
     /// An app's state changed while it is brought to ready.
     fn readiness(&mut self, app: &Name, readiness: &Readiness) {
         let _ = (app, readiness);

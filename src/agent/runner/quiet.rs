@@ -59,6 +59,7 @@ impl Runner<'_> {
             | Action::Scroll(_)
             | Action::Paste { .. }
             | Action::Screenshot(_)
+            | Action::SaveArtifact(_)
             | Action::Extract(_)
             | Action::ReadClipboard { .. }
             | Action::Launch(_)

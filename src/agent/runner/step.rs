@@ -338,6 +338,7 @@ impl Runner<'_> {
             Action::WaitIdle(idleness) => self.wait_idle(idleness, timeout),
             Action::Assert(assertion) => self.assert(assertion, timeout),
             Action::Screenshot(screenshot) => self.screenshot(screenshot),
+            Action::SaveArtifact(save) => self.save_artifact(save),
             Action::Extract(extract) => self.extract(extract, timeout),
             Action::ReadClipboard { pattern } => self.read_clipboard(pattern.as_ref()),
             Action::Set(values) => self.set(values),

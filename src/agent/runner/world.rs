@@ -20,6 +20,21 @@ use crate::{
 /// An image of a document, made ready to be looked for.
 pub type Image = Arc<Template>;
 
+/// Why a file was not read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoFile {
+    #[error("there is no such file")]
+    Missing,
+    #[error("it is a folder")]
+    Folder,
+    #[error("it is no ordinary file but a device, pipe or socket")]
+    Special,
+    #[error("it is larger than {limit_bytes} bytes")]
+    TooLarge { limit_bytes: u64 },
+    #[error("it can't be read: {0}")]
+    Unreadable(String),
+}
+
 /// How a process is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ask {
@@ -48,6 +63,9 @@ pub trait World {
     fn image(&mut self, digest: &Digest) -> Result<Image, String>;
 
     fn file_exists(&mut self, path: &Path) -> bool;
+
+    /// The whole of an ordinary file.
+    fn read_file(&mut self, path: &Path, limit_bytes: u64) -> Result<Vec<u8>, NoFile>;
 
     /// Numbers of the live processes of a program, by its file name without directory. Not those that show their windows on
     /// another desktop of the same machine.

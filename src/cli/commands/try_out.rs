@@ -61,7 +61,7 @@ pub(crate) struct TryArgs {
     /// A file of the job: `files[NAME].path` in the workflow
     #[arg(long = "file", value_name = "NAME=PATH")]
     files: Vec<String>,
-    /// Where pictures are saved; `try-` and the workflow's name in the current folder unless given
+    /// Where pictures and files are saved; `try-` and the workflow's name in the current folder unless given
     #[arg(short, long)]
     directory: Option<PathBuf>,
     /// Save what was done and seen as one HTML file
@@ -94,7 +94,7 @@ pub(crate) fn run(args: TryArgs) -> anyhow::Result<Exit> {
     let ending = local.run(&plan, DesktopHandle::new(), &mut watcher);
     watcher.printer.clear();
     if watcher.saved > 0 {
-        output::remark(format!("{} pictures in {}", watcher.saved, watcher.directory.display()));
+        output::remark(format!("{} pictures and files in {}", watcher.saved, watcher.directory.display()));
     }
     let stopped_before = watcher.pacing.stopped_before().map(ToOwned::to_owned);
     if let Some(file) = &args.report {
@@ -208,7 +208,7 @@ fn interrupts() -> anyhow::Result<Arc<AtomicBool>> {
     Ok(flag)
 }
 
-/// Prints steps and saves pictures as they come.
+/// Prints steps and saves pictures and files as they come.
 struct Watcher {
     printer: StepPrinter,
     directory: PathBuf,
@@ -271,6 +271,11 @@ impl Observer for Watcher {
         if self.reporting {
             self.pictures.insert(artifact.sha256, bytes);
         }
+    }
+
+    fn file(&mut self, artifact: &ArtifactRef, bytes: Vec<u8>) -> Result<(), String> {
+        let path = self.directory.join(files::plain_name(&artifact.name));
+        self.save(&artifact.name, &bytes).map_err(|error| format!("{} can't be written: {error}", path.display()))
     }
 
     fn readiness(&mut self, app: &crate::ids::Name, readiness: &Readiness) {

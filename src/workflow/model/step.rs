@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::artifact::SaveArtifact;
 use super::command::CommandLine;
 use super::commit::Commit;
 use super::each::ForEach;
@@ -95,6 +96,7 @@ pub enum Action {
     WaitIdle(Idleness),
     Assert(Assertion),
     Screenshot(Screenshot),
+    SaveArtifact(SaveArtifact),
     Extract(Extract),
     ReadClipboard {
         pattern: Option<Pattern>,
@@ -139,6 +141,7 @@ impl Action {
             Self::WaitIdle(_) => "wait_idle",
             Self::Assert(_) => "assert",
             Self::Screenshot(_) => "screenshot",
+            Self::SaveArtifact(_) => "save_artifact",
             Self::Extract(_) => "extract",
             Self::ReadClipboard { .. } => "read_clipboard",
             Self::Set(_) => "set",

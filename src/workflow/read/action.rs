@@ -12,7 +12,7 @@ use crate::workflow::model::{
 };
 use crate::workflow::node::{Node, Tree};
 
-pub(super) const ACTIONS: [&str; 29] = [
+pub(super) const ACTIONS: [&str; 30] = [
     "click",
     "double_click",
     "right_click",
@@ -28,6 +28,7 @@ pub(super) const ACTIONS: [&str; 29] = [
     "wait_idle",
     "assert",
     "screenshot",
+    "save_artifact",
     "extract",
     "read_clipboard",
     "set",
@@ -70,6 +71,7 @@ impl Reader {
             "wait_idle" => self.idleness(node).map(Action::WaitIdle),
             "assert" => self.assertion(node).map(Action::Assert),
             "screenshot" => self.screenshot(node).map(Action::Screenshot),
+            "save_artifact" => self.save_artifact(node).map(Action::SaveArtifact),
             "extract" => self.extract(node).map(Action::Extract),
             "read_clipboard" => self.read_clipboard(node),
             "set" => self.set(node),

@@ -5,6 +5,7 @@
 
 mod action;
 mod app;
+mod artifact;
 mod beside;
 mod channel;
 mod command;

@@ -159,6 +159,7 @@ impl Reader {
             | Action::Key(_)
             | Action::ReadClipboard { .. }
             | Action::Screenshot(_)
+            | Action::SaveArtifact(_)
             | Action::Launch(Launching::Command(_)) => {
                 self.fault(node, format!("`timeout` has no meaning for `{}`", action.name()));
                 return;

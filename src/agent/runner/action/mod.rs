@@ -1,5 +1,6 @@
 //! What each action does, a file a group.
 
+mod artifact;
 mod idle;
 mod keyboard;
 mod pointer;

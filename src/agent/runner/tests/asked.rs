@@ -21,8 +21,8 @@ impl Person {
         Self { record, answers: answers.into(), asked: Vec::new(), thinks: Duration::ZERO, clock }
     }
 
-    fn run(&mut self, play: &Play, stage: &mut Stage) -> Ending {
-        let plan = play.plan(stage);
+    fn run(&mut self, story: &Play, stage: &mut Stage) -> Ending {
+        let plan = story.plan(stage);
         Runner::new(stage, self, &plan).execute()
     }
 

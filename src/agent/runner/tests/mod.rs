@@ -2,6 +2,7 @@
 
 mod actions;
 mod apps;
+mod artifacts;
 mod asked;
 #[cfg(feature = "mutants")]
 mod books;
@@ -25,7 +26,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{Ask, Ending, Image, NoIntent, Observer, Plan, Prepared, ProgramRun, Runner, Secrets, Stop, World};
+use super::{Ask, Ending, Image, NoFile, NoIntent, Observer, Plan, Prepared, ProgramRun, Runner, Secrets, Stop, World};
 use crate::{
     desktop::{
         Desktop,
@@ -54,6 +55,8 @@ pub(super) struct Stage {
     readings: Readings,
     images: BTreeMap<Digest, Vec<u8>>,
     pub(super) files: Vec<PathBuf>,
+    /// What is in files that are read.
+    pub(super) contents: BTreeMap<PathBuf, Result<Vec<u8>, NoFile>>,
     /// Running programs by name.
     pub(super) processes: BTreeMap<String, u32>,
     /// What programs that are run answer, in turn.
@@ -78,6 +81,7 @@ impl Stage {
             readings: Readings::default(),
             images: BTreeMap::new(),
             files: Vec::new(),
+            contents: BTreeMap::new(),
             processes: BTreeMap::new(),
             answers: VecDeque::new(),
             started: Vec::new(),
@@ -136,6 +140,10 @@ impl World for Stage {
 
     fn file_exists(&mut self, path: &Path) -> bool {
         self.files.iter().any(|known| known == path)
+    }
+
+    fn read_file(&mut self, path: &Path, _limit_bytes: u64) -> Result<Vec<u8>, NoFile> {
+        self.contents.get(path).cloned().unwrap_or(Err(NoFile::Missing))
     }
 
     fn processes(&mut self, name: &str) -> Result<Vec<u32>, ProcessError> {
@@ -237,6 +245,8 @@ pub(super) struct Record {
     /// From this intent on the answer to whether to go on is this.
     pub(super) stop_at_intent: Option<(usize, Stop)>,
     asked: u32,
+    /// Why files are not kept, in turn; kept when there are no more.
+    pub(super) lost: VecDeque<String>,
 }
 
 impl Observer for Record {
@@ -280,6 +290,14 @@ impl Observer for Record {
 
     fn artifact(&mut self, artifact: &ArtifactRef, bytes: Option<Vec<u8>>) {
         self.artifacts.push((artifact.clone(), bytes));
+    }
+
+    fn file(&mut self, artifact: &ArtifactRef, bytes: Vec<u8>) -> Result<(), String> {
+        if let Some(reason) = self.lost.pop_front() {
+            return Err(reason);
+        }
+        self.artifacts.push((artifact.clone(), Some(bytes)));
+        Ok(())
     }
 
     fn picture_wanted(&mut self) -> bool {
