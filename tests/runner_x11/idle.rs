@@ -2,7 +2,10 @@
 
 use std::{process::Command, time::Duration};
 
-use deskfleet::wire::{job::Category, step::StepState};
+use deskfleet::{
+    desktop::Point,
+    wire::{job::Category, step::StepState},
+};
 use serde_json::json;
 use x11rb::{
     connection::Connection as _,
@@ -98,4 +101,28 @@ fn a_pointer_that_asks_to_wait_is_waited_for_and_told() {
 
     point_with(&connection, window, "left_ptr");
     assert_eq!(output(place.run(&json!({})).0), json!({"rested": true}));
+}
+
+#[test]
+fn a_terminal_that_shows_the_watch_of_the_cursor_font_is_seen_as_busy_and_one_with_a_caret_is_not() {
+    let mut place = Place::new();
+    let mut desktop = place.look();
+    let mut show = |shape: &str| {
+        let mut xterm = Command::new("xterm");
+        let shape = format!("XTerm*pointerShape: {shape}");
+        xterm.args(["-title", "shown", "-geometry", "200x60+0+0", "-xrm", &shape, "-e", "sleep", "600"]);
+        place.desktop.spawn(xterm);
+    };
+    show("watch");
+    let shown = until("the pointer to show a watch", || {
+        desktop.move_pointer(Point::new(200, 200)).unwrap();
+        desktop.busy_pointer().unwrap()
+    });
+    assert_eq!(shown, "watch");
+
+    show("xterm");
+    until("the pointer to show something else", || {
+        desktop.move_pointer(Point::new(200, 200)).unwrap();
+        desktop.busy_pointer().unwrap().is_none().then_some(())
+    });
 }
