@@ -3,8 +3,14 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests say what they expect")]
 
+#[path = "runner_x11/idle.rs"]
+mod idle;
+#[path = "runner_x11/saved.rs"]
+mod saved;
 #[path = "runner_x11/text.rs"]
 mod text;
+#[path = "runner_x11/try_step.rs"]
+mod try_step;
 #[path = "support/xvfb.rs"]
 mod xvfb;
 

@@ -119,6 +119,54 @@ fn a_target_that_is_not_there_fails_with_its_category_and_a_picture() {
     assert_eq!(deskfleet::ids::Digest::of(&stored).to_string(), digest);
 }
 
+#[test]
+fn a_file_that_a_workflow_saves_is_downloaded_over_the_api_and_a_page_is_no_page_of_ours() {
+    let controller = Controller::start();
+    let desktop = VirtualDesktop::start();
+    let _agent = Agent::join(&controller, &desktop, "desk-1");
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("receipt.html").display().to_string();
+    let page = "<script>fetch('/v1/tokens')</script>";
+    let write = json!({"run": {"command": ["sh", "-c", "printf %s \"$1\" > \"$2\"", "sh", page, path]}});
+    let workflow = json!({
+        "kind": "workflow", "name": "receipt",
+        "steps": [write, {"save_artifact": {"path": path, "name": "receipt of {{ job.attempt }}.html"}, "as": "saved"}],
+        "output": {"saved": "{{ vars.saved }}"}
+    });
+    controller.put("/v1/workflows/receipt", &workflow);
+
+    let job = controller.post("/v1/jobs?wait=45s", &json!({"workflow": "receipt"}));
+    assert_eq!(job["state"], "succeeded", "{job:#}");
+    let digest = deskfleet::ids::Digest::of(page.as_bytes()).to_string();
+    let saved = json!({"name": "receipt of 1.html", "size": page.len(), "digest": digest});
+    assert_eq!(job["output"]["saved"], saved, "{job:#}");
+    let id = job["id"].as_str().expect("a job has an id");
+    let listed = until_within(Duration::from_secs(20), "the file to be stored", || {
+        let mut listed = controller.get(&format!("/v1/jobs/{id}/artifacts"))["items"].take();
+        let found = listed.as_array_mut()?.iter().position(|one| one["name"] == "receipt of 1.html")?;
+        (listed[found]["stored"] == true).then(|| listed[found].take())
+    });
+    let output = Command::new("curl")
+        .args(["-sSf", "-i", "--cacert"])
+        .arg(controller.data().join("ca.pem"))
+        .args(["-H", &format!("Authorization: Bearer {}", admin_token(&controller))])
+        .arg(format!("{}{}", controller.url(), listed["url"].as_str().expect("an address")))
+        .output()
+        .expect("curl must be installed");
+    let answer = String::from_utf8(output.stdout).expect("text");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    assert_eq!(body, page);
+    let head = head.to_lowercase();
+    for header in [
+        "content-type: text/html",
+        "content-disposition: attachment; filename=\"receipt of 1.html\"",
+        "x-content-type-options: nosniff",
+        "content-security-policy: sandbox;",
+    ] {
+        assert!(head.contains(header), "{header}\n{head}");
+    }
+}
+
 fn admin_token(controller: &Controller) -> String {
     let token = fs::read_to_string(controller.data().join("admin.token")).expect("the token is there");
     token.trim().to_owned()

@@ -169,6 +169,12 @@ pub trait Desktop {
         Ok(None)
     }
 
+    /// The name of the pointer's picture where it is one that asks to wait, such as `watch`. `None`: it is another, or the system does
+    /// not tell.
+    fn busy_pointer(&mut self) -> Result<Option<String>, DesktopError> {
+        Ok(None)
+    }
+
     /// Brings a window to the front and returns when it really has the focus; bounded.
     fn activate(&mut self, window: WindowId) -> Result<(), DesktopError>;
 

@@ -73,6 +73,8 @@ pub const LOOP_RESULT_BYTES: usize = 16 * 1024;
 pub const JOURNAL_BYTES: usize = 256 * 1024;
 /// Attempts of a job.
 pub const ATTEMPTS: u32 = 100;
+/// Bytes of a file that `save_artifact` stores.
+pub const ARTIFACT_BYTES: u64 = 64 * 1024 * 1024;
 /// Jobs of one concurrency key that may run at once.
 pub const CONCURRENT: u32 = 10_000;
 /// Steps an expression or template may take, in units of its engine.

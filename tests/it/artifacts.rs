@@ -48,6 +48,7 @@ async fn a_picture_is_named_first_may_follow_later_and_is_served_in_parts() {
 
     let whole = admin.get(&content).send().await.is(200);
     assert_eq!((whole.body.as_slice(), whole.header("content-type")), (PICTURE, "image/webp"));
+    assert_eq!(whole.header("content-disposition"), "inline; filename=\"failure.webp\"");
     let tag = whole.header("etag").to_owned();
     assert_eq!(tag, format!("\"{digest}\""));
     let part = admin.get(&content).header("range", "bytes=2-4").send().await.is(206);
@@ -61,4 +62,40 @@ async fn a_picture_is_named_first_may_follow_later_and_is_served_in_parts() {
     admin.get(&content).header("if-none-match", &tag).send().await.is(304);
     let head = admin.call(reqwest::Method::HEAD, &content).send().await.is(200);
     assert_eq!((head.header("content-length"), head.body.len()), ("10", 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_pictures_and_plain_text_are_shown_and_nothing_is_run() {
+    let site = Site::start().await.with_documents().await;
+    let admin = site.admin();
+    let mut agent = Agent::join(&site, "vm-01").await;
+    agent.poll(0).await;
+    let id = admin.post("/v1/jobs").json(&job("0001")).send().await.is(201).json()["id"].as_str().unwrap().to_owned();
+    let offer = agent.offer().await;
+    agent.begin(&offer).await;
+    let kinds = [
+        ("a.webp", "image/webp", "inline"),
+        ("b.txt", "text/plain; charset=utf-8", "inline"),
+        ("c.html", "text/html", "attachment"),
+        ("d.svg", "image/svg+xml", "attachment"),
+        ("e.pdf", "application/pdf", "attachment"),
+        ("f", "application/octet-stream", "attachment"),
+    ];
+    let digest = Digest::of(PICTURE);
+    let named =
+        kinds.map(|(name, kind, _)| json!({ "name": name, "sha256": digest, "bytes": 10, "content_type": kind }));
+    agent.steps(&offer, vec![step(1, "steps/0", &json!(named))]).await;
+    let blob = agent.client.put(&format!("/agent/v1/blobs/{digest}")).body("image/webp", PICTURE);
+    let blob = blob
+        .header("deskfleet-job", &id)
+        .header("deskfleet-attempt", offer["attempt"].as_str().unwrap())
+        .header("deskfleet-epoch", &offer["epoch"].to_string());
+    blob.send().await.is(200);
+    for (name, kind, how) in kinds {
+        let answer = admin.get(&format!("/v1/jobs/{id}/artifacts/1/{name}")).send().await.is(200);
+        assert_eq!(answer.header("content-type"), kind);
+        assert_eq!(answer.header("content-disposition"), format!("{how}; filename=\"{name}\""));
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert!(answer.header("content-security-policy").starts_with("sandbox;"), "no script, no origin of ours");
+    }
 }

@@ -35,6 +35,7 @@ const FIXED: &[(&str, &str, &str)] = &[
     ("attempts beyond those that only find out what became of a commit", "src/fleet/retry.rs", "MAX_SETTLE_TRIES"),
     ("run time of an attempt", "src/workflow/model/workflow.rs", "DEFAULT_TIMEOUT"),
     ("run time of an attempt", "src/workflow/limits.rs", "LONGEST"),
+    ("a file that `save_artifact` stores", "src/workflow/limits.rs", "ARTIFACT_BYTES"),
     ("steps of a document, nested ones counted", "src/workflow/limits.rs", "STEPS"),
     ("a document's file", "src/workflow/limits.rs", "SOURCE_BYTES"),
 ];

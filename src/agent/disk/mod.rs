@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! identity/   key, certificate, CA, who this machine is, the highest store generation seen
-//! spool/      one folder an attempt: its steps, its result, its pictures
+//! spool/      one folder an attempt: its steps, its result, its pictures, files it saved
 //! blobs/      images and files by digest, bounded
 //! work/       one folder an attempt: the job's files; erased afterwards
 //! ```

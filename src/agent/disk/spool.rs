@@ -1,7 +1,7 @@
-//! What an attempt has to tell, on disk until it is told: steps, result, pictures. Survives the agent.
+//! What an attempt has to tell, on disk until it is told: steps, result, pictures, saved files. Survives the agent.
 //!
 //! Pictures are the queue of their own upload: a file is there until the controller has it, or until the spool is full and it is the
-//! oldest.
+//! oldest. Files that a workflow saved are sent the same way, and never make room.
 
 use std::{
     fs::{self, OpenOptions},
@@ -28,6 +28,10 @@ const KEEP_FOR: Duration = Duration::from_secs(24 * 3_600);
 /// Attempts of earlier times that are told of at a start.
 const MAX_LEFTOVERS: usize = 100;
 
+/// Folders of what is uploaded: what may be dropped, and what may not.
+const PICTURES: &str = "pictures";
+const FILES: &str = "files";
+
 /// The intent that is open, if one is.
 const INTENT: &str = "intent.json";
 
@@ -40,7 +44,18 @@ pub(in crate::agent) struct Label {
     pub(in crate::agent) incarnation: Incarnation,
 }
 
-/// A picture that the controller does not have yet.
+/// Why a file is not kept.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::agent) enum NotKept {
+    #[error(
+        "{bytes} bytes do not fit into the agent's spool of {limit_bytes}, which waits for the controller: raise agent.spool_bytes"
+    )]
+    Full { bytes: u64, limit_bytes: u64 },
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
+/// A picture or file that the controller does not have yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::agent) struct Pending {
     pub(in crate::agent) label: Label,
@@ -90,7 +105,8 @@ impl Spool {
 
     pub(in crate::agent) fn begin(&self, label: Label) -> Result<AttemptSpool, DiskError> {
         let dir = self.dir.join(label.attempt.to_string());
-        files::make_dir(&dir.join("pictures"))?;
+        files::make_dir(&dir.join(PICTURES))?;
+        files::make_dir(&dir.join(FILES))?;
         let text = serde_json::to_vec(&label).unwrap_or_default();
         files::write_whole(&dir.join("label.json"), &text)?;
         // As long as this is there the folder stays, however fast its pictures are sent.
@@ -98,7 +114,7 @@ impl Spool {
         Ok(AttemptSpool { spool: self.clone(), dir })
     }
 
-    /// Nothing of this attempt need be told any more, but for its pictures.
+    /// Nothing of this attempt need be told any more, but for its pictures and files.
     pub(in crate::agent) fn settle(&self, attempt: AttemptId) {
         let dir = self.dir.join(attempt.to_string());
         for name in ["steps.jsonl", "result.json", "told.json", INTENT] {
@@ -107,13 +123,18 @@ impl Spool {
         Self::remove_if_empty(&dir);
     }
 
-    /// Pictures to be sent, oldest first. Folders with nothing left go, pictures nobody waits for too.
+    /// What is to be sent, oldest first. Folders with nothing left go, what nobody waits for any more too.
     pub(in crate::agent) fn pending(&self) -> Vec<Pending> {
+        self.pending_in(&[PICTURES, FILES])
+    }
+
+    fn pending_in(&self, kinds: &[&str]) -> Vec<Pending> {
         let mut pending = Vec::new();
         for dir in folders(&self.dir) {
             let Some(label) = label_of(&dir) else { continue };
-            for (modified, path) in by_age(&dir.join("pictures")) {
+            for (modified, path) in kinds.iter().flat_map(|kind| by_age(&dir.join(kind))) {
                 if is_too_old(modified) {
+                    tracing::warn!(attempt = %label.attempt, path = %path.display(), "not sent in a day: nobody waits for it any more");
                     let _ = fs::remove_file(&path);
                     continue;
                 }
@@ -162,26 +183,32 @@ impl Spool {
 
     fn remove_if_empty(dir: &Path) {
         let untold = ["steps.jsonl", "result.json"].iter().any(|name| dir.join(name).exists());
-        // Fails while a picture is there, which is what is wanted.
-        if !untold && fs::remove_dir(dir.join("pictures")).is_ok() {
+        // Fails while something is there, which is what is wanted.
+        let is_empty = |kind: &str| fs::remove_dir(dir.join(kind)).is_ok() || !dir.join(kind).exists();
+        if !untold && is_empty(PICTURES) && is_empty(FILES) {
             let _ = fs::remove_dir_all(dir);
         }
     }
 
-    /// Makes room for `bytes` more: the oldest pictures go first.
-    fn make_room(&self, bytes: u64) {
+    /// Makes room for `bytes` more, if it can be made: the oldest pictures go first, and nothing else goes.
+    fn make_room(&self, bytes: u64) -> Result<(), NotKept> {
         let mut total = size_of(&self.dir).saturating_add(bytes);
         if total <= self.limit_bytes {
-            return;
+            return Ok(());
+        }
+        let pictures = self.pending_in(&[PICTURES]);
+        let size = |pending: &Pending| fs::metadata(&pending.path).map_or(0, |metadata| metadata.len());
+        if total.saturating_sub(pictures.iter().map(size).sum()) > self.limit_bytes {
+            return Err(NotKept::Full { bytes, limit_bytes: self.limit_bytes });
         }
         let mut dropped = 0_u32;
-        for pending in self.pending() {
+        for pending in pictures {
             if total <= self.limit_bytes {
                 break;
             }
-            let size = fs::metadata(&pending.path).map_or(0, |metadata| metadata.len());
+            let size_bytes = size(&pending);
             self.sent(&pending);
-            total = total.saturating_sub(size);
+            total = total.saturating_sub(size_bytes);
             dropped += 1;
         }
         tracing::warn!(
@@ -189,6 +216,7 @@ impl Spool {
             limit_bytes = self.limit_bytes,
             "the spool is full: the oldest pictures that were not sent yet are dropped; raise agent.spool_bytes"
         );
+        Ok(())
     }
 }
 
@@ -219,14 +247,20 @@ impl AttemptSpool {
         files::write_whole(&self.dir.join("told.json"), &text)
     }
 
-    pub(in crate::agent) fn picture(&self, digest: &Digest, bytes: &[u8]) -> Result<(), DiskError> {
-        self.spool.make_room(bytes.len() as u64);
-        files::write_whole(&self.dir.join("pictures").join(digest.to_string()), bytes)
+    pub(in crate::agent) fn picture(&self, digest: &Digest, bytes: &[u8]) -> Result<(), NotKept> {
+        self.spool.make_room(bytes.len() as u64)?;
+        Ok(files::write_whole(&self.dir.join(PICTURES).join(digest.to_string()), bytes)?)
+    }
+
+    /// A file that a workflow saved: durable when this returns, and not dropped for anything that comes after it.
+    pub(in crate::agent) fn file(&self, digest: &Digest, bytes: &[u8]) -> Result<(), NotKept> {
+        self.spool.make_room(bytes.len() as u64)?;
+        Ok(files::write_durably(&self.dir.join(FILES).join(digest.to_string()), bytes)?)
     }
 
     /// The attempt is over: everything of it is durable when this returns.
     pub(in crate::agent) fn end(&self, result: &AttemptResult) -> Result<(), DiskError> {
-        for (_, path) in by_age(&self.dir.join("pictures")) {
+        for (_, path) in by_age(&self.dir.join(PICTURES)) {
             sync(&path);
         }
         sync(&self.dir.join("steps.jsonl"));
@@ -394,6 +428,33 @@ mod tests {
             assert!(spool.pending().iter().any(|pending| pending.digest == Digest::of(b"second")));
             assert_eq!(read_steps(&attempt.dir.join("steps.jsonl")).len(), 1, "words always stay");
         }
+    }
+
+    #[test]
+    fn a_saved_file_costs_pictures_and_is_never_the_price_of_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::open(dir.path(), 10_000).unwrap();
+        let attempt = spool.begin(label(1)).unwrap();
+        attempt.picture(&Digest::of(b"picture"), &[1; 4_000]).unwrap();
+        attempt.file(&Digest::of(b"file"), &[2; 7_000]).unwrap();
+        let kept = |spool: &Spool| spool.pending().iter().map(|pending| pending.digest).collect::<Vec<_>>();
+        assert_eq!(kept(&spool), [Digest::of(b"file")]);
+        // Neither another file nor a picture takes its place.
+        let full = attempt.file(&Digest::of(b"second"), &[3; 7_000]).unwrap_err().to_string();
+        assert!(full.contains("7000 bytes") && full.contains("agent.spool_bytes"), "{full}");
+        assert!(matches!(attempt.picture(&Digest::of(b"large"), &[4; 4_000]), Err(NotKept::Full { .. })));
+        assert_eq!(kept(&spool), [Digest::of(b"file")]);
+
+        attempt.end(&AttemptResult::Cancelled).unwrap();
+        spool.settle(AttemptId::from_raw(1));
+        let pending = Spool::open(dir.path(), 10_000).unwrap().pending();
+        assert_eq!(
+            fs::read(&pending[0].path).unwrap(),
+            [2; 7_000],
+            "it waits for the controller, whatever becomes of the agent"
+        );
+        spool.sent(&pending[0]);
+        assert!(folders(&spool.dir).is_empty());
     }
 
     #[test]

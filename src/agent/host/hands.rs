@@ -88,6 +88,10 @@ impl Desktop for Hands {
         self.call("answers", QUICK.saturating_add(within), move |desktop| desktop.answers(window, within))
     }
 
+    fn busy_pointer(&mut self) -> Result<Option<String>, DesktopError> {
+        self.call("busy_pointer", QUICK, |desktop| desktop.busy_pointer())
+    }
+
     fn activate(&mut self, window: WindowId) -> Result<(), DesktopError> {
         self.call("activate", SLOW, move |desktop| desktop.activate(window))
     }

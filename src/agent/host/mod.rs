@@ -2,6 +2,7 @@
 //!
 //! It must not know: the controller, leases, sockets. It is the shell around [`super::runner`]; whoever has a desktop can use it.
 
+mod files;
 mod hands;
 mod programs;
 mod session;
@@ -13,13 +14,13 @@ use crate::{
         Desktop, DesktopHandle,
         image::{Finder, Template},
         ocr::Readings,
-        process::{self, ProcessError, Program, RunLimits},
+        process::{self, ProcessError, Program, RunLimits, Spent},
     },
     ids::Digest,
     time::{Clock, Now},
 };
 
-use super::runner::{Ask, Image, ProgramRun, Secrets, World};
+use super::runner::{Ask, Image, NoFile, ProgramRun, Secrets, World};
 use hands::Hands;
 
 /// Prepared images kept in memory; the least recently used goes first.
@@ -128,6 +129,10 @@ impl World for Host {
         path.exists()
     }
 
+    fn read_file(&mut self, path: &Path, limit_bytes: u64) -> Result<Vec<u8>, NoFile> {
+        files::read(path, limit_bytes)
+    }
+
     fn processes(&mut self, name: &str) -> Result<Vec<u32>, ProcessError> {
         let found = process::find(name)?;
         if found.is_empty() {
@@ -138,6 +143,10 @@ impl World for Host {
         }
         let here = |pid: &u32| session::is_here(*pid, self.display.as_deref());
         Ok(found.into_iter().map(|found| found.pid).filter(here).collect())
+    }
+
+    fn spent(&mut self, pids: &[u32]) -> Result<Vec<Spent>, ProcessError> {
+        process::spent(pids)
     }
 
     fn end_process(&mut self, pid: u32, ask: Ask) {

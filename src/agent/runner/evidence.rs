@@ -11,11 +11,11 @@ use super::{
 use crate::{
     desktop::{Color, Frame, Rect},
     ids::Digest,
-    wire::{job::Category, step::ArtifactRef},
+    wire::{failure::LOG_ARTIFACT, job::Category, step::ArtifactRef},
     workflow::Target,
 };
 
-/// Pictures of one attempt. What comes after is told in the log of the step, not kept.
+/// Pictures and saved files of one attempt. What comes after is told in the log of the step, not kept.
 pub(super) const MAX_PICTURES: usize = 1_000;
 
 /// How marks are drawn.
@@ -34,28 +34,48 @@ pub(super) struct Evidence {
 }
 
 impl Evidence {
-    /// `failure.webp`, then `failure-2.webp`.
-    fn unique_name(&mut self, stem: &str) -> String {
+    /// `failure.webp`, then `failure-2.webp`. The ending has its dot, or is empty.
+    fn unique_name(&mut self, stem: &str, ending: &str) -> String {
         let stem: String = stem
             .chars()
             .take(80)
             .map(|c| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ') { c } else { '-' })
             .collect();
         let stem = match stem.trim_matches(['.', ' ']) {
-            "" => "picture",
+            "" => "unnamed",
             stem => stem,
         };
-        let mut name = format!("{stem}.webp");
+        let mut name = format!("{stem}{ending}");
         let mut number = 1;
-        while !self.names.insert(name.clone()) {
+        // The attempt's own log comes under its name later.
+        while name == LOG_ARTIFACT || !self.names.insert(name.clone()) {
             number += 1;
-            name = format!("{stem}-{number}.webp");
+            name = format!("{stem}-{number}{ending}");
         }
         name
     }
 }
 
 impl Runner<'_> {
+    /// The name under which a file is kept, by the rules of pictures' names but for its ending.
+    pub(super) fn file_name(&mut self, wanted: &str) -> Result<String, Break> {
+        self.has_room()?;
+        let wanted = self.redactor.clean(wanted);
+        let (stem, ending) = match wanted.rsplit_once('.') {
+            Some((stem, ending)) if is_ending(ending) && !stem.is_empty() => (stem, format!(".{ending}")),
+            _ => (wanted.as_str(), String::new()),
+        };
+        Ok(self.evidence.unique_name(stem, &ending))
+    }
+
+    fn has_room(&self) -> Result<(), Break> {
+        if self.evidence.names.len() >= MAX_PICTURES {
+            let message = format!("an attempt keeps at most {MAX_PICTURES} pictures and files; take fewer");
+            return fault(Category::InvalidWorkflow, message);
+        }
+        Ok(())
+    }
+
     /// Takes a picture, or finishes the one that was taken, and gives it away.
     pub(super) fn picture(
         &mut self,
@@ -64,10 +84,7 @@ impl Runner<'_> {
         region: Option<Rect>,
         marks: &[Rect],
     ) -> Result<ArtifactRef, Break> {
-        if self.evidence.names.len() >= MAX_PICTURES {
-            let message = format!("an attempt keeps at most {MAX_PICTURES} pictures; take fewer");
-            return fault(Category::InvalidWorkflow, message);
-        }
+        self.has_room()?;
         let frame = match frame {
             Some(frame) => frame,
             None => self.world.desktop().capture()?,
@@ -98,7 +115,7 @@ impl Runner<'_> {
         };
         let content = content.filter(|_| self.evidence.given.insert(sha256));
         let name = self.redactor.clean(stem);
-        let name = self.evidence.unique_name(&name);
+        let name = self.evidence.unique_name(&name, ".webp");
         let artifact = ArtifactRef { name, sha256, bytes, content_type: CONTENT_TYPE.to_owned() };
         self.observer.artifact(&artifact, content);
         Ok(artifact)
@@ -158,4 +175,9 @@ impl Runner<'_> {
         let windows = look.windows(self)?.to_vec();
         Ok(self.world.secrets().places(&windows))
     }
+}
+
+/// What stands behind the last dot of a name, where it tells of what kind the file is.
+fn is_ending(text: &str) -> bool {
+    (1..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }

@@ -7,6 +7,7 @@
 //! It must not know: the controller, leases, sockets, the spool, the system clock, threads.
 
 mod action;
+mod announce;
 mod apps;
 mod beside;
 mod commit;
@@ -37,7 +38,7 @@ mod world;
 
 pub use apps::{Prepared, Survey, versions};
 pub use fault::Stop;
-pub use observer::{NoIntent, Observer};
+pub use observer::{NextStep, NoIntent, Observer, Permit};
 pub use plan::{Ending, Plan};
 pub use run::Runner;
-pub use world::{Ask, Image, ProgramRun, Secrets, World};
+pub use world::{Ask, Image, NoFile, ProgramRun, Secrets, World};

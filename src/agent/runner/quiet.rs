@@ -44,6 +44,8 @@ impl Runner<'_> {
             Action::Launch(Launching::App(_)) | Action::Relaunch => self.longest_launch(step),
             Action::Sleep(duration) => *duration,
             Action::WaitStable(_) => timeout,
+            // The last look may still be asking a window.
+            Action::WaitIdle(_) => timeout.saturating_add(CALLS),
             Action::If { condition, .. } => time_of(condition),
             Action::Repeat(repeat) => time_of(&repeat.until),
             Action::Try(_) | Action::Set(_) | Action::Fail(_) | Action::Assert(Assertion::Expression(_)) => {
@@ -57,6 +59,7 @@ impl Runner<'_> {
             | Action::Scroll(_)
             | Action::Paste { .. }
             | Action::Screenshot(_)
+            | Action::SaveArtifact(_)
             | Action::Extract(_)
             | Action::ReadClipboard { .. }
             | Action::Launch(_)

@@ -56,8 +56,9 @@ pub(super) enum Done {
 
 impl Runner<'_> {
     pub(super) fn step(&mut self, step: &Step) -> Result<(), Break> {
+        let skipped = self.is_skipped_by_hand(step)?;
         self.begin(step);
-        let result = self.step_whole(step);
+        let result = if skipped { Ok(Done::Skipped) } else { self.step_whole(step) };
         self.finish(step, result)
     }
 
@@ -99,13 +100,9 @@ impl Runner<'_> {
         self.steps_begun += 1;
         self.refresh_time();
         let now = self.world.now();
-        let path = match &self.owner {
-            Some(app) => format!("apps/{}/{}{below}", app.name, step.path),
-            None => format!("{}{below}", step.path),
-        };
         self.current.push(Current {
             number: self.steps_begun,
-            path,
+            path: format!("{}{below}", self.path_of(step)),
             id: step.id.as_ref().map(ToString::to_string),
             name: step.name.clone(),
             action,
@@ -118,6 +115,13 @@ impl Runner<'_> {
             finds: Vec::new(),
             artifacts: Vec::new(),
         });
+    }
+
+    pub(super) fn path_of(&self, step: &Step) -> String {
+        match &self.owner {
+            Some(app) => format!("apps/{}/{}", app.name, step.path),
+            None => step.path.clone(),
+        }
     }
 
     fn step_whole(&mut self, step: &Step) -> Result<Done, Break> {
@@ -331,8 +335,10 @@ impl Runner<'_> {
             Action::Wait(watch) => self.wait(watch, timeout),
             Action::WaitGone(watch) => self.wait_gone(watch, timeout),
             Action::WaitStable(stillness) => self.wait_stable(stillness, timeout),
+            Action::WaitIdle(idleness) => self.wait_idle(idleness, timeout),
             Action::Assert(assertion) => self.assert(assertion, timeout),
             Action::Screenshot(screenshot) => self.screenshot(screenshot),
+            Action::SaveArtifact(save) => self.save_artifact(save),
             Action::Extract(extract) => self.extract(extract, timeout),
             Action::ReadClipboard { pattern } => self.read_clipboard(pattern.as_ref()),
             Action::Set(values) => self.set(values),

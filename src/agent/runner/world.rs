@@ -11,7 +11,7 @@ use crate::{
         Desktop, Rect, Window, WindowId,
         image::{Finder, Template},
         ocr::Readings,
-        process::{Finished, ProcessError, Program, RunLimits},
+        process::{Finished, ProcessError, Program, RunLimits, Spent},
     },
     ids::Digest,
     time::Now,
@@ -19,6 +19,21 @@ use crate::{
 
 /// An image of a document, made ready to be looked for.
 pub type Image = Arc<Template>;
+
+/// Why a file was not read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoFile {
+    #[error("there is no such file")]
+    Missing,
+    #[error("it is a folder")]
+    Folder,
+    #[error("it is no ordinary file but a device, pipe or socket")]
+    Special,
+    #[error("it is larger than {limit_bytes} bytes")]
+    TooLarge { limit_bytes: u64 },
+    #[error("it can't be read: {0}")]
+    Unreadable(String),
+}
 
 /// How a process is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,9 +64,15 @@ pub trait World {
 
     fn file_exists(&mut self, path: &Path) -> bool;
 
+    /// The whole of an ordinary file.
+    fn read_file(&mut self, path: &Path, limit_bytes: u64) -> Result<Vec<u8>, NoFile>;
+
     /// Numbers of the live processes of a program, by its file name without directory. Not those that show their windows on
     /// another desktop of the same machine.
     fn processes(&mut self, name: &str) -> Result<Vec<u32>, ProcessError>;
+
+    /// Processor time of these processes and of everything they started.
+    fn spent(&mut self, pids: &[u32]) -> Result<Vec<Spent>, ProcessError>;
 
     fn end_process(&mut self, pid: u32, ask: Ask);
 

@@ -346,6 +346,12 @@ impl Observer for Watcher<'_> {
         }
     }
 
+    fn file(&mut self, artifact: &ArtifactRef, bytes: Vec<u8>) -> Result<(), String> {
+        self.spool.file(&artifact.sha256, &bytes).map_err(|error| error.to_string())?;
+        self.uploads.notify_one();
+        Ok(())
+    }
+
     fn readiness(&mut self, app: &Name, readiness: &Readiness) {
         let reason = readiness.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
         self.tape.line(&format!("app {app} is {:?}{reason}", readiness.state));

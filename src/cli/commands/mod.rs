@@ -32,4 +32,5 @@ pub(crate) mod pause;
 pub(crate) mod restore;
 pub(crate) mod token;
 pub(crate) mod try_out;
+mod try_step;
 pub(crate) mod watch;

@@ -15,12 +15,13 @@ use serde_json::json;
 
 use super::{
     job_submit::{input, pairs},
+    try_step::Pacing,
     watch::StepPrinter,
 };
 use crate::{
     agent::{
         local::{Local, LocalError},
-        runner::{Ending, Observer, Stop as StopRunning},
+        runner::{Ending, NextStep, Observer, Permit, Stop as StopRunning},
     },
     cli::{
         documents_on_disk,
@@ -41,7 +42,10 @@ use crate::{
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  DISPLAY=:7 deskfleet try clinic/register.yaml --input patient.json\n  \
-    deskfleet try add.yaml --set a=1 --set b=2 --app calculator.yaml -d pictures --report add.html")]
+    deskfleet try add.yaml --set a=1 --set b=2 --app calculator.yaml -d pictures --report add.html\n  \
+    deskfleet try add.yaml --step                   # asks before each step: run, skip, go on or stop\n  \
+    deskfleet try add.yaml --slow=2s                # waits before each step, to watch\n  \
+    printf 's\\n\\ng\\n' | deskfleet try add.yaml --step  # answers by a script; it stops where they end")]
 pub(crate) struct TryArgs {
     /// A file with one workflow; its apps are found in it, in --app files and in the files beside it
     workflow: PathBuf,
@@ -57,12 +61,18 @@ pub(crate) struct TryArgs {
     /// A file of the job: `files[NAME].path` in the workflow
     #[arg(long = "file", value_name = "NAME=PATH")]
     files: Vec<String>,
-    /// Where pictures are saved; `try-` and the workflow's name in the current folder unless given
+    /// Where pictures and files are saved; `try-` and the workflow's name in the current folder unless given
     #[arg(short, long)]
     directory: Option<PathBuf>,
     /// Save what was done and seen as one HTML file
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Ask before each step whether to run it, to skip it, to go on without asking or to stop. Answers are lines of standard input
+    #[arg(long)]
+    step: bool,
+    /// Wait before each step, so that a person can watch; 1s unless given
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "1s")]
+    slow: Option<String>,
     #[command(flatten)]
     output: OutputFlag,
 }
@@ -71,21 +81,26 @@ pub(crate) fn run(args: TryArgs) -> anyhow::Result<Exit> {
     if !lint(&args.workflow)? {
         return Ok(Exit::Unsuccessful);
     }
+    if args.step && args.input.as_deref() == Some("-") {
+        return Err(usage("--step takes its answers from standard input, so --input can't: name a file"));
+    }
+    let pacing = Pacing::new(args.step, args.slow.as_deref())?;
     let input = input(args.input.as_deref(), &args.properties)?;
     let local = Local::load_with(&args.workflow, &args.apps).map_err(|error| refused(&error))?;
     let plan = local.plan(&input, job_files(&args.files)?).map_err(|error| refused(&error))?;
     let name = local.workflow.name.as_str();
     let directory = args.directory.unwrap_or_else(|| PathBuf::from(format!("try-{name}")));
-    let mut watcher = Watcher::new(directory, interrupts()?, args.report.is_some());
+    let mut watcher = Watcher::new(directory, pacing, interrupts()?, args.report.is_some());
     let ending = local.run(&plan, DesktopHandle::new(), &mut watcher);
     watcher.printer.clear();
     if watcher.saved > 0 {
-        output::remark(format!("{} pictures in {}", watcher.saved, watcher.directory.display()));
+        output::remark(format!("{} pictures and files in {}", watcher.saved, watcher.directory.display()));
     }
+    let stopped_before = watcher.pacing.stopped_before().map(ToOwned::to_owned);
     if let Some(file) = &args.report {
         save_report(watcher, name, &ending, file)?;
     }
-    conclude(ending, args.output)
+    conclude(ending, stopped_before.as_deref(), args.output)
 }
 
 /// Says what is wrong with the file; false where it can't be tried.
@@ -122,7 +137,7 @@ fn job_files(texts: &[String]) -> anyhow::Result<BTreeMap<String, PathBuf>> {
     pairs("--file", texts)?.into_iter().map(absolute).collect()
 }
 
-fn conclude(ending: Ending, format: OutputFlag) -> anyhow::Result<Exit> {
+fn conclude(ending: Ending, stopped_before: Option<&str>, format: OutputFlag) -> anyhow::Result<Exit> {
     let (exit, report) = match ending {
         Ending::Succeeded { output } => (Exit::Done, json!({ "outcome": "succeeded", "output": output })),
         Ending::Failed(failure) => {
@@ -130,7 +145,7 @@ fn conclude(ending: Ending, format: OutputFlag) -> anyhow::Result<Exit> {
             (Exit::Unsuccessful, json!({ "outcome": "failed", "failure": failure }))
         }
         Ending::Stopped(_) => {
-            output::remark("stopped");
+            output::remark(stopped_before.map_or("stopped".to_owned(), |path| format!("stopped before {path}")));
             (Exit::Unsuccessful, json!({ "outcome": "cancelled" }))
         }
     };
@@ -193,11 +208,12 @@ fn interrupts() -> anyhow::Result<Arc<AtomicBool>> {
     Ok(flag)
 }
 
-/// Prints steps and saves pictures as they come.
+/// Prints steps and saves pictures and files as they come.
 struct Watcher {
     printer: StepPrinter,
     directory: PathBuf,
     saved: u32,
+    pacing: Pacing,
     interrupted: Arc<AtomicBool>,
     /// Whether a report is wanted: these are for it.
     reporting: bool,
@@ -206,11 +222,12 @@ struct Watcher {
 }
 
 impl Watcher {
-    fn new(directory: PathBuf, interrupted: Arc<AtomicBool>, reporting: bool) -> Self {
+    fn new(directory: PathBuf, pacing: Pacing, interrupted: Arc<AtomicBool>, reporting: bool) -> Self {
         Self {
             printer: StepPrinter::new(),
             directory,
             saved: 0,
+            pacing,
             interrupted,
             reporting,
             reports: Vec::new(),
@@ -231,6 +248,14 @@ impl Observer for Watcher {
         if self.interrupted.load(Ordering::SeqCst) { Err(StopRunning::Cancelled) } else { Ok(()) }
     }
 
+    fn steps_asked(&self) -> bool {
+        self.pacing.is_wanted()
+    }
+
+    fn before_step(&mut self, next: &NextStep) -> Permit {
+        self.pacing.permit(next, &mut self.printer, &self.interrupted)
+    }
+
     fn step(&mut self, report: StepReport) {
         self.printer.step(1, &report);
         if self.reporting {
@@ -246,6 +271,11 @@ impl Observer for Watcher {
         if self.reporting {
             self.pictures.insert(artifact.sha256, bytes);
         }
+    }
+
+    fn file(&mut self, artifact: &ArtifactRef, bytes: Vec<u8>) -> Result<(), String> {
+        let path = self.directory.join(files::plain_name(&artifact.name));
+        self.save(&artifact.name, &bytes).map_err(|error| format!("{} can't be written: {error}", path.display()))
     }
 
     fn readiness(&mut self, app: &crate::ids::Name, readiness: &Readiness) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Exit, Finished, Found, ProcessError, Program, RunLimits};
+use super::{Exit, Finished, Found, ProcessError, Program, RunLimits, Spent};
 use crate::desktop::Pass;
 
 /// Never made on this system.
@@ -33,6 +33,10 @@ pub fn run(_program: &Program, _stdin: &[u8], _limits: &RunLimits, _pass: &Pass)
 
 pub fn find(_name: &str) -> Result<Vec<Found>, ProcessError> {
     Err(ProcessError::Unsupported { what: "listed" })
+}
+
+pub fn spent(_roots: &[u32]) -> Result<Vec<Spent>, ProcessError> {
+    Err(ProcessError::Unsupported { what: "measured" })
 }
 
 pub fn is_alive(_pid: u32) -> bool {

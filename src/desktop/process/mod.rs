@@ -8,10 +8,14 @@ use std::{path::PathBuf, time::Duration};
 #[cfg(target_os = "linux")]
 mod run;
 #[cfg(target_os = "linux")]
+mod spent;
+#[cfg(target_os = "linux")]
 mod tree;
 
 #[cfg(target_os = "linux")]
 pub use run::{Running, run, start};
+#[cfg(target_os = "linux")]
+pub use spent::spent;
 #[cfg(target_os = "linux")]
 pub(super) use tree::name_of;
 #[cfg(target_os = "linux")]
@@ -20,7 +24,7 @@ pub use tree::{find, is_alive, is_stopped};
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
 #[cfg(not(target_os = "linux"))]
-pub use elsewhere::{Running, find, is_alive, is_stopped, run, start};
+pub use elsewhere::{Running, find, is_alive, is_stopped, run, spent, start};
 
 /// What to start. The environment is the agent's own plus `env`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -96,6 +100,16 @@ pub struct Found {
     /// The program's name without path.
     pub name: String,
     pub resident_bytes: u64,
+}
+
+/// Processor time of one process since it began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spent {
+    pub pid: u32,
+    pub name: String,
+    pub own: Duration,
+    /// Of those it started that have ended.
+    pub ended: Duration,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -130,14 +130,14 @@ fn pid_of(pid: u32) -> Option<Pid> {
     i32::try_from(pid).ok().and_then(Pid::from_raw)
 }
 
-fn pids() -> Result<Vec<u32>, ProcessError> {
+pub(super) fn pids() -> Result<Vec<u32>, ProcessError> {
     let entries = fs::read_dir("/proc")
         .map_err(|error| ProcessError::Lost { program: "/proc".into(), reason: error.to_string() })?;
     Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
 }
 
 /// All names a process goes by: its executable, its first argument, its own short name.
-fn called(pid: u32, stat: &Stat) -> Vec<String> {
+pub(super) fn called(pid: u32, stat: &Stat) -> Vec<String> {
     let base = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
     let executable = fs::read_link(format!("/proc/{pid}/exe")).ok().and_then(|path| base(&path));
     let argument = fs::read(format!("/proc/{pid}/cmdline")).ok().and_then(|line| {
@@ -168,11 +168,11 @@ fn plain(name: &str) -> String {
 }
 
 /// What `/proc/<pid>/stat` tells.
-struct Stat {
-    pid: u32,
+pub(super) struct Stat {
+    pub(super) pid: u32,
     short_name: String,
     state: char,
-    parent: u32,
+    pub(super) parent: u32,
     group: u32,
 }
 
@@ -182,7 +182,7 @@ impl Stat {
     }
 
     /// The name stands in parentheses and may itself hold spaces and parentheses.
-    fn parse(pid: u32, line: &str) -> Option<Self> {
+    pub(super) fn parse(pid: u32, line: &str) -> Option<Self> {
         let short_name = line[line.find('(')? + 1..line.rfind(')')?].to_owned();
         let mut fields = line[line.rfind(')')? + 1..].split_ascii_whitespace();
         let state = fields.next()?.chars().next()?;

@@ -15,6 +15,7 @@ use super::{
 mod alive;
 mod capture;
 mod clipboard;
+mod cursor;
 mod keyboard;
 mod keymap;
 mod link;
@@ -184,6 +185,10 @@ impl Desktop for X11 {
 
     fn answers(&mut self, window: WindowId, within: Duration) -> Result<Option<bool>, DesktopError> {
         alive::answers(&self.link, window, within)
+    }
+
+    fn busy_pointer(&mut self) -> Result<Option<String>, DesktopError> {
+        cursor::busy(&self.link)
     }
 
     fn activate(&mut self, window: WindowId) -> Result<(), DesktopError> {

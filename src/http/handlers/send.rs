@@ -79,8 +79,15 @@ fn describe(answer: &mut Response, tag: &str, shown: Shown<'_>) {
     if let Some(name) = shown.file_name {
         let plain: String =
             name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_. ".contains(c) { c } else { '_' }).collect();
-        set(answer, header::CONTENT_DISPOSITION, &format!("inline; filename=\"{plain}\""));
+        let how = if is_shown(shown.content_type) { "inline" } else { "attachment" };
+        set(answer, header::CONTENT_DISPOSITION, &format!("{how}; filename=\"{plain}\""));
     }
+}
+
+/// Pictures and plain text are looked at. What else a workflow saved (pages, drawings that may carry scripts) is kept as a file.
+fn is_shown(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default().trim();
+    matches!(kind, "image/webp" | "image/png" | "image/jpeg" | "image/gif" | "text/plain")
 }
 
 fn part(mut file: std::fs::File, first: u64, length: u64) -> ApiResult<Response> {

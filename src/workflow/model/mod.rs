@@ -4,12 +4,14 @@
 //! of a kind that this version can find. It must not know how it was written (YAML, JSON) nor how it will be carried out.
 
 mod app;
+mod artifact;
 mod channel;
 mod command;
 mod commit;
 mod document;
 mod each;
 mod flow;
+mod idle;
 mod key;
 mod pool;
 mod scalar;
@@ -18,12 +20,14 @@ mod target;
 mod workflow;
 
 pub use app::{App, Launch, Launches, Recovery, Screen, System, VersionProbe};
+pub use artifact::SaveArtifact;
 pub use channel::{Channel, Secret, Webhook};
 pub use command::CommandLine;
 pub use commit::{Commit, Settle};
 pub use document::{Body, Document, Kind};
 pub use each::{ForEach, Items, OnError};
 pub use flow::{Repeat, Try};
+pub use idle::Idleness;
 pub use key::{Chord, Key, Modifier, NamedKey};
 pub use pool::{Display, Pool};
 pub use scalar::{Category, Color, Digest, ImageFile, Language, Name, Pattern, Region};

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::artifact::SaveArtifact;
 use super::command::CommandLine;
 use super::commit::Commit;
 use super::each::ForEach;
 use super::flow::{Repeat, Try};
+use super::idle::Idleness;
 use super::key::{Chord, Modifier};
 use super::scalar::{Category, Language, Name, Pattern, Region};
 use super::target::{Place, Probe, Target};
@@ -91,8 +93,10 @@ pub enum Action {
     Wait(Watch),
     WaitGone(Watch),
     WaitStable(Stillness),
+    WaitIdle(Idleness),
     Assert(Assertion),
     Screenshot(Screenshot),
+    SaveArtifact(SaveArtifact),
     Extract(Extract),
     ReadClipboard {
         pattern: Option<Pattern>,
@@ -134,8 +138,10 @@ impl Action {
             Self::Wait(_) => "wait",
             Self::WaitGone(_) => "wait_gone",
             Self::WaitStable(_) => "wait_stable",
+            Self::WaitIdle(_) => "wait_idle",
             Self::Assert(_) => "assert",
             Self::Screenshot(_) => "screenshot",
+            Self::SaveArtifact(_) => "save_artifact",
             Self::Extract(_) => "extract",
             Self::ReadClipboard { .. } => "read_clipboard",
             Self::Set(_) => "set",

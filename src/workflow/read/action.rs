@@ -12,7 +12,7 @@ use crate::workflow::model::{
 };
 use crate::workflow::node::{Node, Tree};
 
-pub(super) const ACTIONS: [&str; 28] = [
+pub(super) const ACTIONS: [&str; 30] = [
     "click",
     "double_click",
     "right_click",
@@ -25,8 +25,10 @@ pub(super) const ACTIONS: [&str; 28] = [
     "wait",
     "wait_gone",
     "wait_stable",
+    "wait_idle",
     "assert",
     "screenshot",
+    "save_artifact",
     "extract",
     "read_clipboard",
     "set",
@@ -66,8 +68,10 @@ impl Reader {
             "wait" => self.watch(node).map(Action::Wait),
             "wait_gone" => self.watch(node).map(Action::WaitGone),
             "wait_stable" => self.stillness(node).map(Action::WaitStable),
+            "wait_idle" => self.idleness(node).map(Action::WaitIdle),
             "assert" => self.assertion(node).map(Action::Assert),
             "screenshot" => self.screenshot(node).map(Action::Screenshot),
+            "save_artifact" => self.save_artifact(node).map(Action::SaveArtifact),
             "extract" => self.extract(node).map(Action::Extract),
             "read_clipboard" => self.read_clipboard(node),
             "set" => self.set(node),

@@ -5,6 +5,7 @@
 
 mod action;
 mod app;
+mod artifact;
 mod beside;
 mod channel;
 mod command;
@@ -15,6 +16,7 @@ mod each;
 mod fields;
 mod flow;
 mod gesture;
+mod idle;
 mod names;
 mod pool;
 mod step;

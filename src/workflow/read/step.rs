@@ -83,8 +83,10 @@ impl Reader {
         self.around.extend(retries.filter(|times| *times > 0).map(|_| Around::Retries(node.line)));
         self.around.extend(continue_on_error.filter(|on| *on).map(|_| Around::ContinueOnError(node.line)));
         let mut action = chosen.and_then(|action| self.action(action, &mut fields, &path, depth));
-        if let Some(Action::WaitStable(stillness)) = &action {
-            self.can_be_still(node, stillness.duration, timeout);
+        match &action {
+            Some(Action::WaitStable(stillness)) => self.can_be_still(node, "wait_stable", stillness.duration, timeout),
+            Some(Action::WaitIdle(idleness)) => self.can_be_still(node, "wait_idle", idleness.duration, timeout),
+            _ => {}
         }
         self.around.truncate(within);
         let commit = self.commit(&mut fields, &Options { action: chosen, path: &path, depth });
@@ -157,6 +159,7 @@ impl Reader {
             | Action::Key(_)
             | Action::ReadClipboard { .. }
             | Action::Screenshot(_)
+            | Action::SaveArtifact(_)
             | Action::Launch(Launching::Command(_)) => {
                 self.fault(node, format!("`timeout` has no meaning for `{}`", action.name()));
                 return;
@@ -168,11 +171,11 @@ impl Reader {
         }
     }
 
-    fn can_be_still(&mut self, node: &Node, duration: Duration, timeout: Option<Duration>) {
+    fn can_be_still(&mut self, node: &Node, action: &str, duration: Duration, timeout: Option<Duration>) {
         let limit = timeout.unwrap_or(Step::DEFAULT_TIMEOUT);
         if duration >= limit {
             let detail = format!("`for` is not shorter than the step's `timeout` of {}", format_duration(limit));
-            self.fault_with(node, detail, "write a longer `timeout` beside `wait_stable`");
+            self.fault_with(node, detail, format!("write a longer `timeout` beside `{action}`"));
         }
     }
 

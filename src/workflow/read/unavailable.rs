@@ -7,16 +7,14 @@ pub(super) const KINDS: [&str; 5] = ["credential", "trigger", "alert", "team", "
 pub(super) const APP: [&str; 7] =
     ["login", "logout", "on_popup", "on_unknown", "unavailable", "max_sessions", "session"];
 pub(super) const POOL: [&str; 5] = ["admission", "canary", "session", "baseline", "maintenance"];
-pub(super) const ACTIONS: [&str; 13] = [
+pub(super) const ACTIONS: [&str; 11] = [
     "select",
     "set_checked",
     "menu",
     "invoke",
     "set_value",
     "focus",
-    "wait_idle",
     "read_table",
-    "save_artifact",
     "call",
     "ask",
     "goto_screen",

@@ -1,5 +1,7 @@
 //! What each action does, a file a group.
 
+mod artifact;
+mod idle;
 mod keyboard;
 mod pointer;
 mod program;

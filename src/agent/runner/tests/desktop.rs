@@ -29,6 +29,8 @@ pub(in crate::agent::runner) struct Screen {
     pub(super) copies: bool,
     /// What windows answer when they are asked whether they are alive.
     pub(super) answers: Option<bool>,
+    /// The name of the pointer's picture while it asks to wait.
+    pub(super) busy_pointer: Option<&'static str>,
 }
 
 impl Screen {
@@ -44,6 +46,7 @@ impl Screen {
             errors: VecDeque::new(),
             copies: true,
             answers: None,
+            busy_pointer: None,
         }
     }
 
@@ -169,6 +172,10 @@ impl Desktop for Screen {
 
     fn answers(&mut self, _window: WindowId, _within: Duration) -> Result<Option<bool>, DesktopError> {
         Ok(self.answers)
+    }
+
+    fn busy_pointer(&mut self) -> Result<Option<String>, DesktopError> {
+        Ok(self.busy_pointer.map(ToOwned::to_owned))
     }
 
     fn activate(&mut self, window: WindowId) -> Result<(), DesktopError> {

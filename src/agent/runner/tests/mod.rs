@@ -2,12 +2,15 @@
 
 mod actions;
 mod apps;
+mod artifacts;
+mod asked;
 #[cfg(feature = "mutants")]
 mod books;
 mod commit;
 mod desktop;
 mod failures;
 mod flow;
+mod idle;
 mod loops;
 mod meaning;
 mod pictures;
@@ -23,13 +26,13 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{Ask, Ending, Image, NoIntent, Observer, Plan, Prepared, ProgramRun, Runner, Secrets, Stop, World};
+use super::{Ask, Ending, Image, NoFile, NoIntent, Observer, Plan, Prepared, ProgramRun, Runner, Secrets, Stop, World};
 use crate::{
     desktop::{
         Desktop,
         image::{Finder, Template},
         ocr::Readings,
-        process::{Captured, Exit, Finished, ProcessError, Program, RunLimits},
+        process::{Captured, Exit, Finished, ProcessError, Program, RunLimits, Spent},
     },
     ids::Digest,
     time::{Clock, ManualClock, Now, Timestamp},
@@ -52,12 +55,17 @@ pub(super) struct Stage {
     readings: Readings,
     images: BTreeMap<Digest, Vec<u8>>,
     pub(super) files: Vec<PathBuf>,
+    /// What is in files that are read.
+    pub(super) contents: BTreeMap<PathBuf, Result<Vec<u8>, NoFile>>,
     /// Running programs by name.
     pub(super) processes: BTreeMap<String, u32>,
     /// What programs that are run answer, in turn.
     pub(super) answers: VecDeque<Result<Finished, ProcessError>>,
     /// Programs that were started or run.
     pub(super) started: Vec<Vec<String>>,
+    /// Processor time that running programs use, in percent, by process.
+    pub(super) loads: BTreeMap<u32, u64>,
+    spent_ms: BTreeMap<u32, u64>,
     happenings: Vec<(u64, Happening)>,
     /// How often programs that are run are asked before they have ended.
     pub(super) run_takes_polls: u32,
@@ -73,9 +81,12 @@ impl Stage {
             readings: Readings::default(),
             images: BTreeMap::new(),
             files: Vec::new(),
+            contents: BTreeMap::new(),
             processes: BTreeMap::new(),
             answers: VecDeque::new(),
             started: Vec::new(),
+            loads: BTreeMap::new(),
+            spent_ms: BTreeMap::new(),
             happenings: Vec::new(),
             run_takes_polls: 0,
             secrets: Secrets::default(),
@@ -107,6 +118,9 @@ impl World for Stage {
 
     fn sleep(&mut self, duration: Duration) {
         self.clock.advance(duration);
+        for (pid, percent) in &self.loads {
+            *self.spent_ms.entry(*pid).or_default() += crate::time::duration_ms(duration) * percent / 100;
+        }
         let now = self.now().mono.as_ms();
         let (due, later) = std::mem::take(&mut self.happenings).into_iter().partition(|(at, _)| *at <= now);
         self.happenings = later;
@@ -128,8 +142,22 @@ impl World for Stage {
         self.files.iter().any(|known| known == path)
     }
 
+    fn read_file(&mut self, path: &Path, _limit_bytes: u64) -> Result<Vec<u8>, NoFile> {
+        self.contents.get(path).cloned().unwrap_or(Err(NoFile::Missing))
+    }
+
     fn processes(&mut self, name: &str) -> Result<Vec<u32>, ProcessError> {
         Ok(self.processes.get(name).copied().into_iter().collect())
+    }
+
+    fn spent(&mut self, pids: &[u32]) -> Result<Vec<Spent>, ProcessError> {
+        let of = |pid: &u32| Spent {
+            pid: *pid,
+            name: "clinic".to_owned(),
+            own: Duration::from_millis(self.spent_ms.get(pid).copied().unwrap_or_default()),
+            ended: Duration::ZERO,
+        };
+        Ok(pids.iter().map(of).collect())
     }
 
     fn end_process(&mut self, pid: u32, ask: Ask) {
@@ -217,6 +245,8 @@ pub(super) struct Record {
     /// From this intent on the answer to whether to go on is this.
     pub(super) stop_at_intent: Option<(usize, Stop)>,
     asked: u32,
+    /// Why files are not kept, in turn; kept when there are no more.
+    pub(super) lost: VecDeque<String>,
 }
 
 impl Observer for Record {
@@ -260,6 +290,14 @@ impl Observer for Record {
 
     fn artifact(&mut self, artifact: &ArtifactRef, bytes: Option<Vec<u8>>) {
         self.artifacts.push((artifact.clone(), bytes));
+    }
+
+    fn file(&mut self, artifact: &ArtifactRef, bytes: Vec<u8>) -> Result<(), String> {
+        if let Some(reason) = self.lost.pop_front() {
+            return Err(reason);
+        }
+        self.artifacts.push((artifact.clone(), Some(bytes)));
+        Ok(())
     }
 
     fn picture_wanted(&mut self) -> bool {
