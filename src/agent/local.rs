@@ -21,7 +21,7 @@ use crate::{
     ids::Digest,
     time::Clock,
     wire::{agent::AttemptFailure, job::Category},
-    workflow::{self, App, Document, Fault, ImageFile, InputFault, Workflow},
+    workflow::{self, App, Document, Fault, ImageFile, InputFault, Kind, Workflow},
 };
 
 /// Largest single image.
@@ -46,6 +46,8 @@ pub enum LocalError {
     SeveralWorkflows { path: PathBuf, names: Vec<String> },
     #[error("the app {name} is in no file beside {}", .beside.display())]
     NoApp { name: String, beside: PathBuf },
+    #[error("the workflow {name}, which {by} calls, is in no file beside {}", .beside.display())]
+    NoCalled { name: String, by: String, beside: PathBuf },
     #[error("the input does not fit the workflow:{}", listed_input(.0))]
     Input(Vec<InputFault>),
 }
@@ -64,6 +66,8 @@ fn listed_input(faults: &[InputFault]) -> String {
 #[derive(Debug, Clone)]
 pub struct Local {
     pub workflow: Arc<Workflow>,
+    /// The workflows it calls, by others too.
+    pub called: Vec<Arc<Workflow>>,
     pub apps: Vec<Arc<App>>,
     images: BTreeMap<Digest, Vec<u8>>,
 }
@@ -78,24 +82,20 @@ impl Local {
     pub fn load_with(path: &Path, app_files: &[PathBuf]) -> Result<Self, LocalError> {
         let mut images = BTreeMap::new();
         let documents = documents_of(path)?;
-        let mut workflows: Vec<&Document> = documents.iter().filter(|one| one.as_workflow().is_some()).collect();
-        let workflow = match (workflows.pop(), workflows.as_slice()) {
-            (Some(only), []) => only,
-            (None, _) => return Err(LocalError::NoWorkflow { path: path.to_owned() }),
-            (Some(last), rest) => {
-                let names = rest.iter().chain([&last]).map(|one| one.name().to_string()).collect();
-                return Err(LocalError::SeveralWorkflows { path: path.to_owned(), names });
-            }
-        };
-        let workflow = with_images(workflow, path, &mut images)?;
+        let workflow = with_images(the_one(&documents, path)?, path, &mut images)?;
         let Some(workflow) = workflow.as_workflow() else {
             return Err(LocalError::NoWorkflow { path: path.to_owned() });
         };
         let mut apps = Vec::new();
         for name in &workflow.apps {
-            apps.push(Arc::new(find_app(name.as_str(), path, &documents, app_files, &mut images)?));
+            let found = find(Kind::App, name.as_str(), path, &documents, app_files)?;
+            let Some((document, file)) = found else {
+                return Err(LocalError::NoApp { name: name.to_string(), beside: path.to_owned() });
+            };
+            apps.extend(with_images(&document, &file, &mut images)?.as_app().cloned().map(Arc::new));
         }
-        Ok(Self { workflow: Arc::new(workflow.clone()), apps, images })
+        let called = called_by(workflow, path, &documents, &mut images)?;
+        Ok(Self { workflow: Arc::new(workflow.clone()), called, apps, images })
     }
 
     /// What is to be run. Every fault of the input is told.
@@ -107,6 +107,7 @@ impl Local {
         let name = self.workflow.name.as_str();
         Ok(Plan {
             workflow: Some(Arc::clone(&self.workflow)),
+            called: self.called.clone(),
             apps: self.apps.clone(),
             input: input.clone(),
             files,
@@ -145,42 +146,81 @@ impl Local {
     }
 }
 
-fn find_app(
+/// The workflow of a file: the only one, or the only one that no other there calls.
+fn the_one<'doc>(documents: &'doc [Document], path: &Path) -> Result<&'doc Document, LocalError> {
+    let workflows = || documents.iter().filter_map(|one| Some((one, one.as_workflow()?)));
+    let is_called = |name: &workflow::Name| {
+        workflows()
+            .any(|(_, other)| other.name != *name && other.calls().iter().any(|(_, call)| call.workflow == *name))
+    };
+    let candidates: Vec<&Document> =
+        workflows().filter(|(_, workflow)| !is_called(&workflow.name)).map(|(document, _)| document).collect();
+    match candidates[..] {
+        [only] => Ok(only),
+        _ if workflows().next().is_none() => Err(LocalError::NoWorkflow { path: path.to_owned() }),
+        _ => {
+            let names = workflows().map(|(one, _)| one.name().to_string()).collect();
+            Err(LocalError::SeveralWorkflows { path: path.to_owned(), names })
+        }
+    }
+}
+
+/// The workflows that are called, by others too, from the same file or others in that folder; checked as lint does.
+fn called_by(
+    root: &Workflow,
+    path: &Path,
+    own: &[Document],
+    images: &mut BTreeMap<Digest, Vec<u8>>,
+) -> Result<Vec<Arc<Workflow>>, LocalError> {
+    let mut found: Vec<Workflow> = Vec::new();
+    loop {
+        let at_hand = |name: &workflow::Name| {
+            let all = std::iter::once(root).chain(&found);
+            all.into_iter().find(|one| one.name == *name)
+        };
+        let looked = workflow::called(root, &at_hand);
+        if !looked.faults.is_empty() {
+            return Err(LocalError::Faults { path: path.to_owned(), faults: looked.faults });
+        }
+        let Some(missing) = looked.missing.into_iter().next() else { break };
+        let Some((document, file)) = find(Kind::Workflow, missing.name.as_str(), path, own, &[])? else {
+            let (name, by) = (missing.name.to_string(), missing.by.to_string());
+            return Err(LocalError::NoCalled { name, by, beside: path.to_owned() });
+        };
+        found.extend(with_images(&document, &file, images)?.as_workflow().cloned());
+    }
+    Ok(found.into_iter().map(Arc::new).collect())
+}
+
+/// A document by its name, and the file it is in: from the files that are named, the workflow's own, or those beside it.
+fn find(
+    kind: Kind,
     name: &str,
     path: &Path,
     own: &[Document],
-    app_files: &[PathBuf],
-    images: &mut BTreeMap<Digest, Vec<u8>>,
-) -> Result<App, LocalError> {
-    let is_sought = |one: &&Document| one.as_app().is_some() && one.name().as_str() == name;
-    for named in app_files {
-        if let Some(document) = documents_of(named)?.iter().find(is_sought) {
-            return app_of(document, named, images);
+    named: &[PathBuf],
+) -> Result<Option<(Document, PathBuf)>, LocalError> {
+    let is_sought = |one: &&Document| one.kind() == kind && one.name().as_str() == name;
+    for file in named {
+        if let Some(document) = documents_of(file)?.iter().find(is_sought) {
+            return Ok(Some((document.clone(), file.clone())));
         }
     }
     if let Some(document) = own.iter().find(is_sought) {
-        return app_of(document, path, images);
+        return Ok(Some((document.clone(), path.to_owned())));
     }
     for beside in files_beside(path)? {
         let bytes = read(&beside, workflow::limits::SOURCE_BYTES as u64)?;
         // A broken file is told only if it must be the one.
         let (documents, faults) = workflow::parse(&bytes);
         if let Some(document) = documents.iter().find(is_sought) {
-            return app_of(document, &beside, images);
+            return Ok(Some((document.clone(), beside)));
         }
         if documents.is_empty() && !faults.is_empty() && beside.file_stem().is_some_and(|stem| stem == name) {
             return Err(LocalError::Faults { path: beside, faults });
         }
     }
-    Err(LocalError::NoApp { name: name.to_owned(), beside: path.to_owned() })
-}
-
-fn app_of(document: &Document, path: &Path, images: &mut BTreeMap<Digest, Vec<u8>>) -> Result<App, LocalError> {
-    let document = with_images(document, path, images)?;
-    match document.as_app() {
-        Some(app) => Ok(app.clone()),
-        None => Err(LocalError::NoApp { name: document.name().to_string(), beside: path.to_owned() }),
-    }
+    Ok(None)
 }
 
 fn documents_of(path: &Path) -> Result<Vec<Document>, LocalError> {

@@ -9,6 +9,7 @@
 mod action;
 mod apps;
 mod beside;
+mod call;
 mod commit;
 mod context;
 mod describe;

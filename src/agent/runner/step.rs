@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     context::Pictures,
     describe,
-    fault::{Break, Fault, Reported, Stop},
+    fault::{Break, Fault, Reported, Stop, fault},
     quiet::waits,
     run::Runner,
 };
@@ -44,6 +44,8 @@ pub(super) struct Current {
     pub(super) before: Option<Frame>,
     screenshot: ScreenshotWhen,
     pub(super) mask: Vec<Target>,
+    /// How many calls deep it stands.
+    pub(super) level: usize,
     pub(super) finds: Vec<Find>,
     pub(super) artifacts: Vec<ArtifactRef>,
 }
@@ -101,7 +103,7 @@ impl Runner<'_> {
         let now = self.world.now();
         let path = match &self.owner {
             Some(app) => format!("apps/{}/{}{below}", app.name, step.path),
-            None => format!("{}{below}", step.path),
+            None => format!("{}{}{below}", self.path_before(), step.path),
         };
         self.current.push(Current {
             number: self.steps_begun,
@@ -115,6 +117,7 @@ impl Runner<'_> {
             before: None,
             screenshot: step.screenshot,
             mask: step.mask.clone(),
+            level: self.called.len(),
             finds: Vec::new(),
             artifacts: Vec::new(),
         });
@@ -134,6 +137,11 @@ impl Runner<'_> {
         self.tell(StepState::Started, None);
         self.look_before(step);
         if let Some(commit) = &step.commit {
+            if !self.called.is_empty() {
+                // Its intent would be taken for one of the job's own steps.
+                let message = "the step has not acted: a workflow that is called cannot have a commit";
+                return fault(Category::InvalidWorkflow, message);
+            }
             return self.act_once(step, commit).map(Done::Acted);
         }
         let mut tries_left = step.retries;
@@ -345,6 +353,7 @@ impl Runner<'_> {
             Action::ForEach(each) => self.for_each(step, each),
             Action::Repeat(repeat) => self.repeat(repeat),
             Action::Try(attempt) => self.try_steps(step, attempt),
+            Action::Call(call) => self.call(call),
             Action::Sleep(duration) => self.pause(*duration).map(|()| Value::Null),
             Action::Fail(fail) => self.fail(fail),
         }

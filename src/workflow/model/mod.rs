@@ -4,6 +4,7 @@
 //! of a kind that this version can find. It must not know how it was written (YAML, JSON) nor how it will be carried out.
 
 mod app;
+mod call;
 mod channel;
 mod command;
 mod commit;
@@ -18,6 +19,7 @@ mod target;
 mod workflow;
 
 pub use app::{App, Launch, Launches, Recovery, Screen, System, VersionProbe};
+pub use call::Call;
 pub use channel::{Channel, Secret, Webhook};
 pub use command::CommandLine;
 pub use commit::{Commit, Settle};

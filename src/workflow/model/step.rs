@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::call::Call;
 use super::command::CommandLine;
 use super::commit::Commit;
 use super::each::ForEach;
@@ -114,6 +115,7 @@ pub enum Action {
     ForEach(Box<ForEach>),
     Repeat(Box<Repeat>),
     Try(Box<Try>),
+    Call(Box<Call>),
     Sleep(Duration),
     Fail(Fail),
 }
@@ -148,6 +150,7 @@ impl Action {
             Self::ForEach(_) => "for_each",
             Self::Repeat(_) => "repeat",
             Self::Try(_) => "try",
+            Self::Call(_) => "call",
             Self::Sleep(_) => "sleep",
             Self::Fail(_) => "fail",
         }

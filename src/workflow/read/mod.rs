@@ -6,6 +6,7 @@
 mod action;
 mod app;
 mod beside;
+mod call;
 mod channel;
 mod command;
 mod commit;

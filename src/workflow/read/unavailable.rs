@@ -7,7 +7,7 @@ pub(super) const KINDS: [&str; 5] = ["credential", "trigger", "alert", "team", "
 pub(super) const APP: [&str; 7] =
     ["login", "logout", "on_popup", "on_unknown", "unavailable", "max_sessions", "session"];
 pub(super) const POOL: [&str; 5] = ["admission", "canary", "session", "baseline", "maintenance"];
-pub(super) const ACTIONS: [&str; 13] = [
+pub(super) const ACTIONS: [&str; 12] = [
     "select",
     "set_checked",
     "menu",
@@ -17,7 +17,6 @@ pub(super) const ACTIONS: [&str; 13] = [
     "wait_idle",
     "read_table",
     "save_artifact",
-    "call",
     "ask",
     "goto_screen",
     "until",
