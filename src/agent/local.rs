@@ -276,3 +276,61 @@ fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, LocalError> {
 fn host_name() -> String {
     super::facts::host_name()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(files: &[(&str, &str)]) -> Result<Local, LocalError> {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        Local::load(&folder.path().join(files[0].0))
+    }
+
+    fn names(local: &Local) -> Vec<&str> {
+        local.called.iter().map(|workflow| workflow.name.as_str()).collect()
+    }
+
+    const CALLER: &str = "kind: workflow\nname: a\nsteps: [ { call: { workflow: b } } ]\n";
+    const MIDDLE: &str = "kind: workflow\nname: b\nsteps: [ { call: { workflow: c } }, { call: { workflow: d } } ]\n";
+
+    #[test]
+    fn workflows_that_are_called_are_found_in_the_file_and_beside_it() {
+        let own = format!("{MIDDLE}---\n{CALLER}");
+        let rest =
+            "kind: workflow\nname: c\nsteps: [ { key: F5 } ]\n---\nkind: workflow\nname: d\nsteps: [ { key: F6 } ]\n";
+        let local = load(&[("own.yaml", &own), ("rest.yaml", rest)]).unwrap();
+        assert_eq!(local.workflow.name.as_str(), "a", "the one that nothing else there calls");
+        assert_eq!(names(&local), ["b", "c", "d"]);
+        assert_eq!(local.plan(&json!({}), BTreeMap::new()).unwrap().called.len(), 3);
+    }
+
+    #[test]
+    fn a_called_workflow_comes_with_its_own_images() {
+        let callee = "kind: workflow\nname: b\nsteps: [ { click: { image: b.png } } ]\n";
+        let local = load(&[("a.yaml", CALLER), ("b.yaml", callee), ("b.png", "picture")]).unwrap();
+        assert_eq!(local.images.keys().collect::<Vec<_>>(), [&Digest::of(b"picture")]);
+        assert_eq!(local.called[0].images.len(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_called_is_told_with_who_calls_it() {
+        let error = load(&[("a.yaml", CALLER)]).unwrap_err().to_string();
+        assert!(error.contains("the workflow b, which a calls, is in no file beside"), "{error}");
+        let error = load(&[("a.yaml", CALLER), ("b.yaml", MIDDLE)]).unwrap_err().to_string();
+        assert!(error.contains("the workflow c, which b calls"), "{error}");
+        let round = "kind: workflow\nname: b\nsteps: [ { call: { workflow: a } } ]\n";
+        let error = load(&[("a.yaml", CALLER), ("b.yaml", round)]).unwrap_err().to_string();
+        assert!(error.contains("a → b → a"), "{error}");
+        let several =
+            "kind: workflow\nname: x\nsteps: [ { key: F5 } ]\n---\nkind: workflow\nname: y\nsteps: [ { key: F5 } ]\n";
+        assert!(matches!(load(&[("x.yaml", several)]), Err(LocalError::SeveralWorkflows { .. })));
+        let both = format!("{CALLER}---\n{round}");
+        assert!(
+            matches!(load(&[("both.yaml", &both)]), Err(LocalError::SeveralWorkflows { .. })),
+            "each calls the other"
+        );
+    }
+}

@@ -217,4 +217,17 @@ mod tests {
         assert_eq!(items[2].images.keys().collect::<Vec<_>>(), [&digest]);
         assert_eq!(items[2].content["images"]["a.png"], digest.to_string());
     }
+
+    #[test]
+    fn what_is_called_goes_before_what_calls_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let calling = |name: &str, callees: &[&str]| {
+            let calls: Vec<String> = callees.iter().map(|one| format!(", {{ call: {{ workflow: {one} }} }}")).collect();
+            format!("kind: workflow\nname: {name}\nsteps: [ {{ key: F5 }}{} ]\n", calls.concat())
+        };
+        let documents = [calling("a", &["d", "b"]), calling("b", &["c"]), calling("c", &["d"]), calling("d", &[])];
+        std::fs::write(dir.path().join("all.yaml"), documents.join("---\n")).unwrap();
+        let items = items(&documents_on_disk::read(dir.path()).unwrap()).unwrap();
+        assert_eq!(items.iter().map(|item| item.name.as_str()).collect::<Vec<_>>(), ["d", "c", "b", "a"]);
+    }
 }
