@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Agent, Answer, Client, Site};
 
-fn find(step: Value) -> Value {
+fn find(step: &Value) -> Value {
     json!({ "kind": "workflow", "name": "find", "input": { "type": "object", "required": ["mrn"], "properties": { "mrn": {} } },
             "steps": [step], "output": { "count": 1 } })
 }
@@ -31,13 +31,13 @@ async fn a_job_keeps_the_versions_of_what_it_calls() {
     assert_eq!(Answer::pointers(&problem), ["/steps/1/call/workflow"], "{problem}");
     assert!(problem["errors"][0]["detail"].as_str().unwrap().contains("no workflow `find`"), "{problem}");
 
-    put(&admin, &find(json!({ "key": "F5" }))).await.is(201);
+    put(&admin, &find(&json!({ "key": "F5" }))).await.is(201);
     put(&admin, &look()).await.is(201);
     let outer = json!({ "kind": "workflow", "name": "outer", "steps": [{ "call": { "workflow": "look" } }] });
     put(&admin, &outer).await.is(201);
     let first = submit(&admin, "outer").await.is(201).json();
     assert_eq!(first["calls"], json!({ "find": 1, "look": 1 }));
-    put(&admin, &find(json!({ "key": "F6" }))).await.is(201);
+    put(&admin, &find(&json!({ "key": "F6" }))).await.is(201);
     let second = submit(&admin, "look").await.is(201).json();
     assert_eq!(second["calls"], json!({ "find": 2 }));
 
@@ -65,16 +65,16 @@ async fn a_job_keeps_the_versions_of_what_it_calls() {
 async fn what_cannot_be_called_is_refused_where_it_is_written_and_where_it_is_submitted() {
     let site = Site::start().await;
     let admin = site.admin();
-    put(&admin, &find(json!({ "key": "F5" }))).await.is(201);
+    put(&admin, &find(&json!({ "key": "F5" }))).await.is(201);
     put(&admin, &look()).await.is(201);
     let detail = |problem: &Value| problem["errors"][0]["detail"].as_str().unwrap().to_owned();
 
-    let problem = put(&admin, &find(json!({ "call": { "workflow": "look" } }))).await.problem(422, "invalid");
+    let problem = put(&admin, &find(&json!({ "call": { "workflow": "look" } }))).await.problem(422, "invalid");
     assert_eq!(Answer::pointers(&problem), ["/steps/0/call/workflow"]);
     assert!(detail(&problem).contains("find → look → find"), "{problem}");
 
     // Nobody who stores it need know who calls it.
-    put(&admin, &find(json!({ "key": "ctrl+s", "commit": true, "verify": { "window": "Saved" } }))).await.is(201);
+    put(&admin, &find(&json!({ "key": "ctrl+s", "commit": true, "verify": { "window": "Saved" } }))).await.is(201);
     let problem = submit(&admin, "look").await.problem(422, "invalid");
     assert_eq!(Answer::pointers(&problem), ["/workflow"]);
     assert!(detail(&problem).contains("`find` (look → find), which has a commit"), "{problem}");
@@ -82,7 +82,7 @@ async fn what_cannot_be_called_is_refused_where_it_is_written_and_where_it_is_su
 
     let app = json!({ "kind": "app", "name": "editor", "launch": { "command": ["xterm"] }, "process": "xterm" });
     admin.put("/v1/apps/editor").json(&app).send().await.is(201);
-    let mut with_app = find(json!({ "key": "F5" }));
+    let mut with_app = find(&json!({ "key": "F5" }));
     with_app["app"] = json!("editor");
     put(&admin, &with_app).await.is(201);
     let problem = submit(&admin, "look").await.problem(422, "invalid");

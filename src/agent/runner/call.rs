@@ -66,7 +66,7 @@ impl Runner<'_> {
         };
         let filled = workflow.input.with_defaults(&given);
         // Before anything is said of it.
-        self.redactor.extend(Redactor::for_input(&filled, &workflow.input.masked(&filled)));
+        self.redactor.extend(&Redactor::for_input(&filled, &workflow.input.masked(&filled)));
         let faults = workflow.input.check(&given);
         if faults.is_empty() {
             return Ok(workflow.input.complete(&given));

@@ -19,7 +19,7 @@ impl Redactor {
         redactor
     }
 
-    pub(super) fn extend(&mut self, other: Self) {
+    pub(super) fn extend(&mut self, other: &Self) {
         other.0.iter().for_each(|secret| self.add(secret));
     }
 
