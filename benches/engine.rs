@@ -150,7 +150,14 @@ async fn lifecycles(agent: Agent, workflow: Name, done: mpsc::UnboundedSender<u6
 
 async fn put_workflow(handle: &Handle) -> anyhow::Result<Name> {
     let name: Name = "register-patient".parse()?;
-    let spec = WorkflowSpec { apps: [].into(), pool: None, timeout_ms: 60_000, retry: RetryPolicy::default() };
+    let spec = WorkflowSpec {
+        apps: [].into(),
+        pool: None,
+        timeout_ms: 60_000,
+        retry: RetryPolicy::default(),
+        calls: [].into(),
+        callable: true,
+    };
     let content = "{}";
     let put = PutDocument {
         name: name.clone(),

@@ -174,6 +174,40 @@ output: { number: "{{ vars.number }}" }
 }
 
 #[test]
+fn a_workflow_calls_another_that_lies_beside_it() {
+    let place = Place::new();
+    place.editor();
+    place.write(
+        "write.yaml",
+        r#"
+kind: workflow
+name: write
+app: editor
+input: { type: object, required: [text], properties: { text: { type: string }, end: { type: string, default: "!" } } }
+steps:
+  - { type: { text: "{{ input.text }}{{ input.end }}", into: { window: { class: mousepad } }, clear: true } }
+  - { extract: { from: { window: { class: mousepad } } }, as: written }
+output: { written: "{{ vars.written }}" }
+"#,
+    );
+    place.write(
+        "workflow.yaml",
+        r#"
+kind: workflow
+name: twice
+apps: [editor]
+steps:
+  - { call: { workflow: write, input: { text: one } }, as: first }
+  - { call: { workflow: write, input: { text: two, end: "." } }, as: second }
+output: { first: "{{ vars.first.written | trim }}", second: "{{ vars.second.written | trim }}" }
+"#,
+    );
+    let (ending, record) = place.run(&json!({}));
+    assert_eq!(output(ending), json!({ "first": "one!", "second": "two." }));
+    assert!(record.reports.iter().any(|report| report.path == "steps/1/call/steps/1"));
+}
+
+#[test]
 fn an_image_cut_from_the_screen_is_found_and_one_that_is_not_there_is_told_with_its_best_place() {
     let place = Place::new();
     place.editor();

@@ -21,7 +21,7 @@ use crate::{
     ids::Digest,
     time::Clock,
     wire::{agent::AttemptFailure, job::Category},
-    workflow::{self, App, Document, Fault, ImageFile, InputFault, Workflow},
+    workflow::{self, App, Document, Fault, ImageFile, InputFault, Kind, Workflow},
 };
 
 /// Largest single image.
@@ -46,6 +46,8 @@ pub enum LocalError {
     SeveralWorkflows { path: PathBuf, names: Vec<String> },
     #[error("the app {name} is in no file beside {}", .beside.display())]
     NoApp { name: String, beside: PathBuf },
+    #[error("the workflow {name}, which {by} calls, is in no file beside {}", .beside.display())]
+    NoCalled { name: String, by: String, beside: PathBuf },
     #[error("the input does not fit the workflow:{}", listed_input(.0))]
     Input(Vec<InputFault>),
 }
@@ -64,6 +66,8 @@ fn listed_input(faults: &[InputFault]) -> String {
 #[derive(Debug, Clone)]
 pub struct Local {
     pub workflow: Arc<Workflow>,
+    /// The workflows it calls, by others too.
+    pub called: Vec<Arc<Workflow>>,
     pub apps: Vec<Arc<App>>,
     images: BTreeMap<Digest, Vec<u8>>,
 }
@@ -78,24 +82,20 @@ impl Local {
     pub fn load_with(path: &Path, app_files: &[PathBuf]) -> Result<Self, LocalError> {
         let mut images = BTreeMap::new();
         let documents = documents_of(path)?;
-        let mut workflows: Vec<&Document> = documents.iter().filter(|one| one.as_workflow().is_some()).collect();
-        let workflow = match (workflows.pop(), workflows.as_slice()) {
-            (Some(only), []) => only,
-            (None, _) => return Err(LocalError::NoWorkflow { path: path.to_owned() }),
-            (Some(last), rest) => {
-                let names = rest.iter().chain([&last]).map(|one| one.name().to_string()).collect();
-                return Err(LocalError::SeveralWorkflows { path: path.to_owned(), names });
-            }
-        };
-        let workflow = with_images(workflow, path, &mut images)?;
+        let workflow = with_images(the_one(&documents, path)?, path, &mut images)?;
         let Some(workflow) = workflow.as_workflow() else {
             return Err(LocalError::NoWorkflow { path: path.to_owned() });
         };
         let mut apps = Vec::new();
         for name in &workflow.apps {
-            apps.push(Arc::new(find_app(name.as_str(), path, &documents, app_files, &mut images)?));
+            let found = find(Kind::App, name.as_str(), path, &documents, app_files)?;
+            let Some((document, file)) = found else {
+                return Err(LocalError::NoApp { name: name.to_string(), beside: path.to_owned() });
+            };
+            apps.extend(with_images(&document, &file, &mut images)?.as_app().cloned().map(Arc::new));
         }
-        Ok(Self { workflow: Arc::new(workflow.clone()), apps, images })
+        let called = called_by(workflow, path, &documents, &mut images)?;
+        Ok(Self { workflow: Arc::new(workflow.clone()), called, apps, images })
     }
 
     /// What is to be run. Every fault of the input is told.
@@ -107,6 +107,7 @@ impl Local {
         let name = self.workflow.name.as_str();
         Ok(Plan {
             workflow: Some(Arc::clone(&self.workflow)),
+            called: self.called.clone(),
             apps: self.apps.clone(),
             input: input.clone(),
             files,
@@ -145,42 +146,81 @@ impl Local {
     }
 }
 
-fn find_app(
+/// The workflow of a file: the only one, or the only one that no other there calls.
+fn the_one<'doc>(documents: &'doc [Document], path: &Path) -> Result<&'doc Document, LocalError> {
+    let workflows = || documents.iter().filter_map(|one| Some((one, one.as_workflow()?)));
+    let is_called = |name: &workflow::Name| {
+        workflows()
+            .any(|(_, other)| other.name != *name && other.calls().iter().any(|(_, call)| call.workflow == *name))
+    };
+    let candidates: Vec<&Document> =
+        workflows().filter(|(_, workflow)| !is_called(&workflow.name)).map(|(document, _)| document).collect();
+    match candidates[..] {
+        [only] => Ok(only),
+        _ if workflows().next().is_none() => Err(LocalError::NoWorkflow { path: path.to_owned() }),
+        _ => {
+            let names = workflows().map(|(one, _)| one.name().to_string()).collect();
+            Err(LocalError::SeveralWorkflows { path: path.to_owned(), names })
+        }
+    }
+}
+
+/// The workflows that are called, by others too, from the same file or others in that folder; checked as lint does.
+fn called_by(
+    root: &Workflow,
+    path: &Path,
+    own: &[Document],
+    images: &mut BTreeMap<Digest, Vec<u8>>,
+) -> Result<Vec<Arc<Workflow>>, LocalError> {
+    let mut found: Vec<Workflow> = Vec::new();
+    loop {
+        let at_hand = |name: &workflow::Name| {
+            let all = std::iter::once(root).chain(&found);
+            all.into_iter().find(|one| one.name == *name)
+        };
+        let looked = workflow::called(root, &at_hand);
+        if !looked.faults.is_empty() {
+            return Err(LocalError::Faults { path: path.to_owned(), faults: looked.faults });
+        }
+        let Some(missing) = looked.missing.into_iter().next() else { break };
+        let Some((document, file)) = find(Kind::Workflow, missing.name.as_str(), path, own, &[])? else {
+            let (name, by) = (missing.name.to_string(), missing.by.to_string());
+            return Err(LocalError::NoCalled { name, by, beside: path.to_owned() });
+        };
+        found.extend(with_images(&document, &file, images)?.as_workflow().cloned());
+    }
+    Ok(found.into_iter().map(Arc::new).collect())
+}
+
+/// A document by its name, and the file it is in: from the files that are named, the workflow's own, or those beside it.
+fn find(
+    kind: Kind,
     name: &str,
     path: &Path,
     own: &[Document],
-    app_files: &[PathBuf],
-    images: &mut BTreeMap<Digest, Vec<u8>>,
-) -> Result<App, LocalError> {
-    let is_sought = |one: &&Document| one.as_app().is_some() && one.name().as_str() == name;
-    for named in app_files {
-        if let Some(document) = documents_of(named)?.iter().find(is_sought) {
-            return app_of(document, named, images);
+    named: &[PathBuf],
+) -> Result<Option<(Document, PathBuf)>, LocalError> {
+    let is_sought = |one: &&Document| one.kind() == kind && one.name().as_str() == name;
+    for file in named {
+        if let Some(document) = documents_of(file)?.iter().find(is_sought) {
+            return Ok(Some((document.clone(), file.clone())));
         }
     }
     if let Some(document) = own.iter().find(is_sought) {
-        return app_of(document, path, images);
+        return Ok(Some((document.clone(), path.to_owned())));
     }
     for beside in files_beside(path)? {
         let bytes = read(&beside, workflow::limits::SOURCE_BYTES as u64)?;
         // A broken file is told only if it must be the one.
         let (documents, faults) = workflow::parse(&bytes);
         if let Some(document) = documents.iter().find(is_sought) {
-            return app_of(document, &beside, images);
+            return Ok(Some((document.clone(), beside)));
         }
         if documents.is_empty() && !faults.is_empty() && beside.file_stem().is_some_and(|stem| stem == name) {
             return Err(LocalError::Faults { path: beside, faults });
         }
     }
-    Err(LocalError::NoApp { name: name.to_owned(), beside: path.to_owned() })
-}
-
-fn app_of(document: &Document, path: &Path, images: &mut BTreeMap<Digest, Vec<u8>>) -> Result<App, LocalError> {
-    let document = with_images(document, path, images)?;
-    match document.as_app() {
-        Some(app) => Ok(app.clone()),
-        None => Err(LocalError::NoApp { name: document.name().to_string(), beside: path.to_owned() }),
-    }
+    Ok(None)
 }
 
 fn documents_of(path: &Path) -> Result<Vec<Document>, LocalError> {
@@ -235,4 +275,62 @@ fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, LocalError> {
 
 fn host_name() -> String {
     super::facts::host_name()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(files: &[(&str, &str)]) -> Result<Local, LocalError> {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        Local::load(&folder.path().join(files[0].0))
+    }
+
+    fn names(local: &Local) -> Vec<&str> {
+        local.called.iter().map(|workflow| workflow.name.as_str()).collect()
+    }
+
+    const CALLER: &str = "kind: workflow\nname: a\nsteps: [ { call: { workflow: b } } ]\n";
+    const MIDDLE: &str = "kind: workflow\nname: b\nsteps: [ { call: { workflow: c } }, { call: { workflow: d } } ]\n";
+
+    #[test]
+    fn workflows_that_are_called_are_found_in_the_file_and_beside_it() {
+        let own = format!("{MIDDLE}---\n{CALLER}");
+        let rest =
+            "kind: workflow\nname: c\nsteps: [ { key: F5 } ]\n---\nkind: workflow\nname: d\nsteps: [ { key: F6 } ]\n";
+        let local = load(&[("own.yaml", &own), ("rest.yaml", rest)]).unwrap();
+        assert_eq!(local.workflow.name.as_str(), "a", "the one that nothing else there calls");
+        assert_eq!(names(&local), ["b", "c", "d"]);
+        assert_eq!(local.plan(&json!({}), BTreeMap::new()).unwrap().called.len(), 3);
+    }
+
+    #[test]
+    fn a_called_workflow_comes_with_its_own_images() {
+        let callee = "kind: workflow\nname: b\nsteps: [ { click: { image: b.png } } ]\n";
+        let local = load(&[("a.yaml", CALLER), ("b.yaml", callee), ("b.png", "picture")]).unwrap();
+        assert_eq!(local.images.keys().collect::<Vec<_>>(), [&Digest::of(b"picture")]);
+        assert_eq!(local.called[0].images.len(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_called_is_told_with_who_calls_it() {
+        let error = load(&[("a.yaml", CALLER)]).unwrap_err().to_string();
+        assert!(error.contains("the workflow b, which a calls, is in no file beside"), "{error}");
+        let error = load(&[("a.yaml", CALLER), ("b.yaml", MIDDLE)]).unwrap_err().to_string();
+        assert!(error.contains("the workflow c, which b calls"), "{error}");
+        let round = "kind: workflow\nname: b\nsteps: [ { call: { workflow: a } } ]\n";
+        let error = load(&[("a.yaml", CALLER), ("b.yaml", round)]).unwrap_err().to_string();
+        assert!(error.contains("a → b → a"), "{error}");
+        let several =
+            "kind: workflow\nname: x\nsteps: [ { key: F5 } ]\n---\nkind: workflow\nname: y\nsteps: [ { key: F5 } ]\n";
+        assert!(matches!(load(&[("x.yaml", several)]), Err(LocalError::SeveralWorkflows { .. })));
+        let both = format!("{CALLER}---\n{round}");
+        assert!(
+            matches!(load(&[("both.yaml", &both)]), Err(LocalError::SeveralWorkflows { .. })),
+            "each calls the other"
+        );
+    }
 }

@@ -118,7 +118,14 @@ async fn put(handle: &Handle, named: &str, spec: DocumentSpec, content: &str) {
 }
 
 async fn put_workflow(handle: &Handle) {
-    let spec = WorkflowSpec { apps: [].into(), pool: None, timeout_ms: 60_000, retry: RetryPolicy::default() };
+    let spec = WorkflowSpec {
+        apps: [].into(),
+        pool: None,
+        timeout_ms: 60_000,
+        retry: RetryPolicy::default(),
+        calls: [].into(),
+        callable: true,
+    };
     put(handle, "register", DocumentSpec::Workflow(spec), "{}").await;
 }
 

@@ -107,6 +107,12 @@ pub struct WorkflowSpec {
     /// Limit of one attempt.
     pub timeout_ms: u64,
     pub retry: RetryPolicy,
+    /// The workflows it calls itself, and the first step that does.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub calls: BTreeMap<Name, String>,
+    /// Whether others may call it: no step of it is a commit. Earlier versions of deskfleet did not write it down.
+    #[serde(default)]
+    pub callable: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

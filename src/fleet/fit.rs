@@ -36,8 +36,9 @@ impl Fleet {
             return Some(PausedThing::Fleet);
         }
         let paused = |kind, name: &Name| self.document(kind, name).is_some_and(|head| head.paused.is_some());
-        if paused(DocumentKind::Workflow, &class.workflow) {
-            return Some(PausedThing::Workflow(class.workflow.clone()));
+        let mut workflows = std::iter::once(&class.workflow).chain(&class.calls);
+        if let Some(workflow) = workflows.find(|name| paused(DocumentKind::Workflow, name)) {
+            return Some(PausedThing::Workflow(workflow.clone()));
         }
         if let Some(app) = class.apps.keys().find(|app| paused(DocumentKind::App, app)) {
             return Some(PausedThing::App(app.clone()));

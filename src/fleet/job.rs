@@ -73,6 +73,9 @@ pub struct JobSpec {
     pub idempotency: Option<Box<IdempotencyKey>>,
     /// Apps in use, at the versions that were newest at the time of submitting.
     pub apps: BTreeMap<Name, AppPin>,
+    /// The workflows that are called, by others too, at the versions that were newest then.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub calls: BTreeMap<Name, u32>,
     pub retry: RetryPolicy,
     /// Limit of one attempt, counted from its first step.
     pub timeout_ms: u64,

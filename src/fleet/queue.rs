@@ -16,6 +16,8 @@ pub(super) struct Class {
     pub(super) require: Labels,
     /// App to whether it can be launched.
     pub(super) apps: BTreeMap<Name, bool>,
+    /// Workflows that are called.
+    pub(super) calls: BTreeSet<Name>,
     /// Where the batch limits how many of its jobs run.
     pub(super) limited_by: Option<BatchId>,
 }
@@ -50,6 +52,7 @@ impl Class {
             place: spec.place.clone(),
             require: spec.require.clone(),
             apps: spec.apps.iter().map(|(name, pin)| (name.clone(), pin.launchable)).collect(),
+            calls: spec.calls.keys().cloned().collect(),
             limited_by,
         }
     }

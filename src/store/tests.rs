@@ -42,6 +42,7 @@ fn job(number: u64, workflow: &str) -> Job {
         batch: None,
         retry_of: None,
         idempotency: None,
+        calls: [].into(),
         apps: BTreeMap::new(),
         retry: RetryPolicy::default(),
         timeout_ms: 60_000,

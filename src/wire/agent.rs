@@ -157,6 +157,9 @@ pub struct Offer {
     pub accept_within_ms: u64,
     pub job: JobId,
     pub workflow: DocumentRef,
+    /// Those it calls, by others too.
+    #[serde(default)]
+    pub workflows: Vec<DocumentRef>,
     pub apps: Vec<DocumentRef>,
     #[schema(value_type = Object)]
     pub input: Value,

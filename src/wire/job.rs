@@ -100,6 +100,9 @@ pub struct Job {
     pub id: JobId,
     pub workflow: Name,
     pub version: u32,
+    /// The workflows it calls, by others too, at the versions that were newest when it was submitted.
+    #[serde(default)]
+    pub calls: BTreeMap<Name, u32>,
     pub state: JobState,
     /// Within `running`: `offered`, `accepted`, `executing` or `committing`.
     pub phase: Option<String>,

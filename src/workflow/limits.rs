@@ -63,6 +63,10 @@ pub const FAULTS: usize = 100;
 pub const REPEATS: u32 = 100;
 /// Rounds of one `repeat`.
 pub const ROUNDS: u32 = 10_000;
+/// Workflows that call one another, the first one not counted.
+pub const CALL_DEPTH: usize = 8;
+/// Workflows that one workflow calls, by others too.
+pub const CALLED: usize = 100;
 /// Items of one loop.
 pub const LOOP_ITEMS: usize = 10_000;
 /// Bytes of the key of an item.

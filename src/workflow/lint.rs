@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::calls::called;
 use super::fault::Fault;
 use super::model::{
     Action, App, Body, Condition, Document, ImageFile, Kind, Launching, Name, Place, Step, Subject, Workflow,
@@ -217,9 +218,14 @@ impl Findings {
         let documents = std::mem::take(&mut self.documents);
         let apps: BTreeMap<&Name, &App> =
             documents.iter().filter_map(|(_, document)| Some((document.name(), document.as_app()?))).collect();
+        let workflows: BTreeMap<&Name, &Workflow> =
+            documents.iter().filter_map(|(_, document)| Some((document.name(), document.as_workflow()?))).collect();
         for (file, document) in &documents {
             match document.body() {
-                Body::Workflow(workflow) => self.workflow_across(file, workflow, document.tree(), &apps),
+                Body::Workflow(workflow) => {
+                    self.workflow_across(file, workflow, document.tree(), &apps);
+                    self.calls_across(file, workflow, &workflows);
+                }
                 Body::Pool(pool) => self.apps_exist(file, &pool.apps, document.tree()),
                 Body::App(_) | Body::Channel(_) => {}
             }
@@ -238,6 +244,15 @@ impl Findings {
                 self.note(Severity::Warning, file, &place, format!("there is no app `{app}` in these files"));
             }
         }
+    }
+
+    fn calls_across(&mut self, file: &str, workflow: &Workflow, workflows: &BTreeMap<&Name, &Workflow>) {
+        let found = called(workflow, &|name| workflows.get(name).copied());
+        for missing in found.missing.iter().filter(|missing| missing.by == workflow.name) {
+            let message = format!("there is no workflow `{}` in these files", missing.name);
+            self.note(Severity::Warning, file, &missing.place, message);
+        }
+        found.faults.into_iter().for_each(|fault| self.fault(file, fault));
     }
 
     fn workflow_across(&mut self, file: &str, workflow: &Workflow, tree: &Node, apps: &BTreeMap<&Name, &App>) {

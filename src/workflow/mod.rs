@@ -7,6 +7,7 @@
 //! agent's, what a workflow means for placement is `fleet`'s.
 
 mod annotations;
+mod calls;
 mod date;
 mod engine;
 mod expression;
@@ -33,6 +34,7 @@ mod tests;
 mod value;
 mod yaml;
 
+pub use calls::{Called, MissingWorkflow, called};
 pub use expression::Expression;
 pub use fault::Fault;
 pub use input::{InputFault, InputSchema};

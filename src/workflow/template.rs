@@ -77,6 +77,11 @@ impl Template {
         matches!(self.form, Form::Fixed).then_some(&*self.source)
     }
 
+    /// Whether it is one `{{ … }}` and nothing else, whose value keeps its type.
+    pub fn is_whole(&self) -> bool {
+        matches!(self.form, Form::Whole(_))
+    }
+
     /// The names it reads.
     pub fn references(&self) -> &[Reference] {
         &self.references

@@ -90,6 +90,7 @@ bad! {
     a_commit_stands_only_where_it_can_be_kept_to_once: "commit.yaml",
     loops_say_what_they_need: "loops.yaml",
     steps_around_steps_say_what_they_need: "flow.yaml",
+    calls_say_what_they_need_and_lead_somewhere: "calls.yaml",
     texts_and_neighbours_say_what_they_need: "text.yaml",
     templates_are_compiled_and_their_names_known: "templates.yaml",
     templates_without_quotes_are_told: "unquoted.yaml",

@@ -7,6 +7,7 @@ mod access;
 mod artifacts;
 mod batches;
 mod bulk;
+mod calls;
 mod commits;
 mod concurrency;
 mod documents;

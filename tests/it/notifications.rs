@@ -328,6 +328,31 @@ async fn sensitive_input_is_masked_in_messages() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_comes_from_a_called_workflow_with_sensitive_input_is_in_no_message() {
+    let receiver = Receiver::start().await;
+    let site = Site::with(HERE).await;
+    let admin = site.admin();
+    for sensitive in [false, true] {
+        let find = json!({
+            "kind": "workflow", "name": "find", "steps": [{ "key": "F3" }],
+            "input": { "type": "object", "properties": { "name": { "type": "string", "x-sensitive": sensitive } } }
+        });
+        admin.put("/v1/workflows/find").json(&find).send().await.is(201);
+        let look = json!({ "kind": "workflow", "name": "look", "steps": [{ "call": { "workflow": "find" } }] });
+        admin.put("/v1/workflows/look").json(&look).send().await;
+        admin.post("/v1/jobs").json(&json!({ "workflow": "look" })).send().await.is(201);
+    }
+    put(&site, "ops", &receiver.url(), &["job.succeeded"]).await;
+    let mut agent = Agent::join(&site, "vm-01").await;
+    for _ in 0..2 {
+        agent.work(json!({ "name": "Ada" })).await;
+    }
+    let told = receiver.wait_taken(2).await;
+    let outputs: Vec<Value> = told.iter().map(|message| message.json()["data"]["job"]["output"].clone()).collect();
+    assert_eq!(outputs, [json!({ "name": "Ada" }), Value::Null]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_channel_that_is_wrong_is_refused_with_every_fault_and_a_paused_one_waits() {
     let receiver = Receiver::start().await;
     let site = Site::with(HERE).await.with_documents().await;

@@ -138,15 +138,18 @@ impl Runner<'_> {
 
     /// Blacks out what must not leave the machine: the masks of the steps under way, and windows a secret was typed into.
     pub(super) fn masked(&mut self, frame: Frame) -> Frame {
-        let masks: Vec<Target> = self.current.iter().flat_map(|current| current.mask.iter().cloned()).collect();
+        let masked =
+            self.current.iter().flat_map(|current| current.mask.iter().map(|mask| (current.level, mask.clone())));
+        let masks: Vec<(usize, Target)> = masked.collect();
         self.masked_by(frame, &masks)
     }
 
-    pub(super) fn masked_by(&mut self, mut frame: Frame, masks: &[Target]) -> Frame {
+    /// Each with how many calls deep its step stands: there its names and images are known.
+    pub(super) fn masked_by(&mut self, mut frame: Frame, masks: &[(usize, Target)]) -> Frame {
         let mut black = Vec::new();
         let mut look = Look::of(frame.clone());
-        for mask in masks {
-            match self.mask_rects(mask, &mut look) {
+        for (level, mask) in masks {
+            match self.at_level(*level, |runner| runner.mask_rects(mask, &mut look)) {
                 Ok(rects) => black.extend(rects),
                 // What can't be located must be taken to be anywhere.
                 Err(_) => black.push(frame.rect()),

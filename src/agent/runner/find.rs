@@ -292,7 +292,7 @@ impl Runner<'_> {
     fn image(&mut self, file: &ImageFile) -> Result<Image, Break> {
         let images = match &self.owner {
             Some(app) => Some(&app.images),
-            None => self.plan.workflow.as_ref().map(|workflow| &workflow.images),
+            None => self.document().map(|workflow| &workflow.images),
         };
         let digest =
             images.and_then(|images| images.get(file)).and_then(|digest| digest.as_str().parse::<Digest>().ok());

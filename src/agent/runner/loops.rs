@@ -20,6 +20,8 @@ use crate::{
 struct Round<'a> {
     path: &'a str,
     each: &'a ForEach,
+    /// Whether what becomes of its keys is kept over attempts.
+    keeps: bool,
     items: Vec<Value>,
     /// By index; empty without `key`.
     keys: Vec<String>,
@@ -34,7 +36,7 @@ impl Round<'_> {
 
     /// The key under which the controller keeps what becomes of this item.
     fn kept(&self, index: usize) -> Option<LoopKey> {
-        let key = self.key(index).filter(|_| self.each.checkpoint)?;
+        let key = self.key(index).filter(|_| self.keeps)?;
         Some(LoopKey { path: self.path.to_owned(), key: key.to_owned() })
     }
 
@@ -63,7 +65,9 @@ impl Runner<'_> {
         let (item, outer) = (self.scope.set_item(None), self.scope.set_loop(None));
         let nested = item.is_some();
         let path = step.path.as_str();
-        let mut round = Round { path, each, items, keys: Vec::new(), results: Vec::new(), failed: 0 };
+        // Of a workflow that is called nothing is kept: it is carried out anew, as often as it is called.
+        let keeps = each.kept_key().is_some() && self.called.is_empty();
+        let mut round = Round { path, each, keeps, items, keys: Vec::new(), results: Vec::new(), failed: 0 };
         let key = self.effects.key.clone();
         let result = self.rounds(&mut round);
         self.effects.key = key;
@@ -95,7 +99,7 @@ impl Runner<'_> {
 
     fn rounds(&mut self, round: &mut Round<'_>) -> Result<(), Break> {
         round.keys = self.keys_of(round)?;
-        if round.each.kept_key().is_some() {
+        if round.keeps {
             let total = u32::try_from(round.items.len()).ok();
             self.observer.looped(LoopReport { path: round.path.to_owned(), total, items: Vec::new() });
         }
@@ -109,7 +113,7 @@ impl Runner<'_> {
             self.go_on()?;
             self.enter(round, index);
             self.effects.key.clone_from(&kept);
-            let result = self.steps(&round.each.steps).and_then(|()| self.item_result(round.each));
+            let result = self.steps(&round.each.steps).and_then(|()| self.item_result(round));
             self.round_ended(round, index, kept.as_ref(), result)?;
         }
         Ok(())
@@ -124,11 +128,11 @@ impl Runner<'_> {
         self.scope.set_loop(Some(round.during(index)));
     }
 
-    fn item_result(&mut self, each: &ForEach) -> Result<Value, Break> {
+    fn item_result(&mut self, round: &Round<'_>) -> Result<Value, Break> {
         self.refresh_time();
-        let result = each.result.as_ref().map(|result| result.evaluate(&self.scope)).transpose();
+        let result = round.each.result.as_ref().map(|result| result.evaluate(&self.scope)).transpose();
         match result.map(Option::unwrap_or_default) {
-            Ok(result) if each.kept_key().is_some() && size_of(&result) > limits::LOOP_RESULT_BYTES => {
+            Ok(result) if round.keeps && size_of(&result) > limits::LOOP_RESULT_BYTES => {
                 let message = format!(
                     "`result` of the `for_each` takes {} bytes, and at most {} are kept for an item: keep less of it",
                     size_of(&result),

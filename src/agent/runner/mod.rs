@@ -10,6 +10,7 @@ mod action;
 mod announce;
 mod apps;
 mod beside;
+mod call;
 mod commit;
 mod context;
 mod describe;

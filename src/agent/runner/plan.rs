@@ -17,6 +17,8 @@ use crate::{
 pub struct Plan {
     /// None where there is nothing to run, only something to look at.
     pub workflow: Option<Arc<Workflow>>,
+    /// The workflows it calls, by others too.
+    pub called: Vec<Arc<Workflow>>,
     /// In the order they are brought to ready.
     pub apps: Vec<Arc<App>>,
     pub input: Value,
@@ -47,6 +49,7 @@ impl Plan {
     pub fn looking(apps: Vec<Arc<App>>, machine: Value) -> Self {
         Self {
             workflow: None,
+            called: Vec::new(),
             apps,
             input: json!({}),
             files: BTreeMap::new(),

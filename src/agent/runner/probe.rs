@@ -206,11 +206,10 @@ impl Runner<'_> {
 
     /// The app a probe or step speaks of: by name, else the document's own, else the only one.
     pub(super) fn app_of(&self, name: Option<&Name>) -> Result<std::sync::Arc<App>, Break> {
-        let found = match (name, &self.owner, self.plan.apps.as_slice()) {
-            (Some(name), _, _) => self.plan.app(name.as_str()),
-            (None, Some(own), _) => Some(own),
-            (None, None, [only]) => Some(only),
-            (None, None, _) => None,
+        let found = match (name, &self.owner) {
+            (Some(name), _) => self.plan.app(name.as_str()),
+            (None, Some(own)) => Some(own),
+            (None, None) => self.only_app(),
         };
         match (found, name) {
             (Some(app), _) => Ok(app.clone()),

@@ -48,9 +48,11 @@ impl Runner<'_> {
             Action::WaitIdle(_) => timeout.saturating_add(CALLS),
             Action::If { condition, .. } => time_of(condition),
             Action::Repeat(repeat) => time_of(&repeat.until),
-            Action::Try(_) | Action::Set(_) | Action::Fail(_) | Action::Assert(Assertion::Expression(_)) => {
-                Duration::ZERO
-            }
+            Action::Try(_)
+            | Action::Call(_)
+            | Action::Set(_)
+            | Action::Fail(_)
+            | Action::Assert(Assertion::Expression(_)) => Duration::ZERO,
             Action::Drag(_) => sought.saturating_add(sought),
             Action::Click(_)
             | Action::DoubleClick(_)

@@ -19,6 +19,10 @@ impl Redactor {
         redactor
     }
 
+    pub(super) fn extend(&mut self, other: &Self) {
+        other.0.iter().for_each(|secret| self.add(secret));
+    }
+
     pub(super) fn add(&mut self, secret: &str) {
         let secret = secret.trim();
         if secret.chars().count() >= MIN_CHARS && !self.0.iter().any(|known| known == secret) {

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use serde_json::{Map, Value};
 
 use super::{
+    call::Called,
     context::{Pictures, Sights},
     describe,
     effect::{Effects, Finishing},
@@ -39,6 +40,8 @@ pub struct Runner<'a> {
     pub(super) sights: Sights,
     /// The app whose document is being carried out; `None`: the workflow.
     pub(super) owner: Option<Arc<App>>,
+    /// The workflows that are called, outermost first.
+    pub(super) called: Vec<Called>,
     /// The steps under way, outermost first.
     pub(super) current: Vec<Current>,
     pub(super) steps_begun: u64,
@@ -65,6 +68,7 @@ impl<'a> Runner<'a> {
             evidence: Evidence::default(),
             sights: Sights::default(),
             owner: None,
+            called: Vec::new(),
             current: Vec::new(),
             steps_begun: 0,
             ends_at: None,
@@ -100,7 +104,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn set_initial_vars(&mut self, workflow: &Workflow) -> Result<(), Break> {
+    pub(super) fn set_initial_vars(&mut self, workflow: &Workflow) -> Result<(), Break> {
         let evaluate = |(name, value): (&String, &crate::workflow::ValueTemplate)| {
             let value = value.evaluate(&self.scope);
             value

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     context::Pictures,
     describe,
-    fault::{Break, Fault, Reported, Stop},
+    fault::{Break, Fault, Reported, Stop, fault},
     quiet::waits,
     run::Runner,
 };
@@ -44,6 +44,8 @@ pub(super) struct Current {
     pub(super) before: Option<Frame>,
     screenshot: ScreenshotWhen,
     pub(super) mask: Vec<Target>,
+    /// How many calls deep it stands.
+    pub(super) level: usize,
     pub(super) finds: Vec<Find>,
     pub(super) artifacts: Vec<ArtifactRef>,
 }
@@ -112,6 +114,7 @@ impl Runner<'_> {
             before: None,
             screenshot: step.screenshot,
             mask: step.mask.clone(),
+            level: self.called.len(),
             finds: Vec::new(),
             artifacts: Vec::new(),
         });
@@ -120,7 +123,7 @@ impl Runner<'_> {
     pub(super) fn path_of(&self, step: &Step) -> String {
         match &self.owner {
             Some(app) => format!("apps/{}/{}", app.name, step.path),
-            None => step.path.clone(),
+            None => format!("{}{}", self.path_before(), step.path),
         }
     }
 
@@ -138,6 +141,11 @@ impl Runner<'_> {
         self.tell(StepState::Started, None);
         self.look_before(step);
         if let Some(commit) = &step.commit {
+            if !self.called.is_empty() {
+                // Its intent would be taken for one of the job's own steps.
+                let message = "the step has not acted: a workflow that is called cannot have a commit";
+                return fault(Category::InvalidWorkflow, message);
+            }
             return self.act_once(step, commit).map(Done::Acted);
         }
         let mut tries_left = step.retries;
@@ -351,6 +359,7 @@ impl Runner<'_> {
             Action::ForEach(each) => self.for_each(step, each),
             Action::Repeat(repeat) => self.repeat(repeat),
             Action::Try(attempt) => self.try_steps(step, attempt),
+            Action::Call(call) => self.call(call),
             Action::Sleep(duration) => self.pause(*duration).map(|()| Value::Null),
             Action::Fail(fail) => self.fail(fail),
         }

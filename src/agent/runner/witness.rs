@@ -11,30 +11,36 @@ impl Runner<'_> {
     /// Adds to a failure what can be seen now: the picture, unless something on it might be what must not be seen, and the windows.
     pub fn bear_witness(&mut self, failure: &mut AttemptFailure) {
         let path = failure.step.as_ref().map(|step| step.path.clone());
-        let picture = masks_for(self.plan, path.as_deref()).and_then(|masks| self.masked_picture(&masks));
+        let picture = masks_for(self.plan, path.as_deref()).and_then(|masks| self.masked_picture(masks));
         let fault = Fault::new(failure.category, String::new());
         if let Some(context) = &mut failure.context {
             let seen = self.context(&fault, Pictures { before: None, failure: picture.as_ref() });
-            (context.picture, context.windows) = (seen.picture, seen.windows);
-            context.windows_left_out = seen.windows_left_out;
+            context.picture = seen.picture;
+            // What a called workflow was given is not known here: it may stand in a title.
+            if self.plan.called.iter().all(|workflow| workflow.input.sensitive().is_empty()) {
+                context.windows = seen.windows;
+                context.windows_left_out = seen.windows_left_out;
+            }
         }
         failure.artifacts.extend(picture);
     }
 
-    fn masked_picture(&mut self, masks: &[Target]) -> Option<ArtifactRef> {
+    fn masked_picture(&mut self, masks: Vec<Target>) -> Option<ArtifactRef> {
+        let masks: Vec<(usize, Target)> = masks.into_iter().map(|mask| (0, mask)).collect();
         let frame = self.world.desktop().capture().ok()?;
-        let frame = self.masked_by(frame, masks);
+        let frame = self.masked_by(frame, &masks);
         self.give("failure", &frame).ok()
     }
 }
 
 /// All that any step wants masked, because more than one may be under way. None where no picture may be taken: the step says so,
-/// or an app's steps mask something, whose windows only they know.
+/// or an app's steps or those of a called workflow mask something, whose windows and images only they know.
 fn masks_for(plan: &Plan, path: Option<&str>) -> Option<Vec<Target>> {
     let mut steps = Vec::new();
     for app in &plan.apps {
         app.recover.iter().flat_map(|recovery| &recovery.steps).for_each(|step| collect(step, &mut steps));
     }
+    plan.called.iter().flat_map(|workflow| &workflow.steps).for_each(|step| collect(step, &mut steps));
     if steps.iter().any(|step| !step.mask.is_empty() || step.screenshot == ScreenshotWhen::Never) {
         return None;
     }

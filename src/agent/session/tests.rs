@@ -118,6 +118,7 @@ fn offer(counter: u64) -> Offer {
         accept_within_ms: 5_000,
         job: JobId::from_raw(3),
         workflow: DocumentRef { name: "w".parse().unwrap(), version: 1, content: json!({}) },
+        workflows: Vec::new(),
         apps: Vec::new(),
         input: json!({}),
         files: BTreeMap::new(),

@@ -47,8 +47,10 @@ pub(super) async fn assemble(
     stores: &Stores<'_>,
 ) -> Result<(Plan, WorkDir), AssembleError> {
     let workflow = workflow_of(&offer.workflow)?;
+    let called = offer.workflows.iter().map(|one| workflow_of(one).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
     let apps = offer.apps.iter().map(app_of).collect::<Result<Vec<_>, _>>()?;
     let images = apps.iter().map(|app| &app.images).chain([&workflow.images]);
+    let images = images.chain(called.iter().map(|workflow| &workflow.images));
     let wanted: BTreeSet<Digest> =
         images.flat_map(|images| images.values()).filter_map(|digest| digest.as_str().parse().ok()).collect();
     fetch_images(&wanted, stores).await?;
@@ -60,6 +62,7 @@ pub(super) async fn assemble(
     }
     let plan = Plan {
         workflow: Some(Arc::new(workflow)),
+        called,
         apps,
         input: offer.input.clone(),
         files,

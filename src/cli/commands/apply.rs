@@ -1,6 +1,9 @@
 //! `deskfleet apply`: documents from files to the controller, their images first, what others refer to before what refers to it.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -17,7 +20,7 @@ use crate::{
     },
     ids::Digest,
     wire::document::Stored,
-    workflow::{self, Document, ImageFile},
+    workflow::{self, Document, ImageFile, limits},
 };
 
 #[derive(Debug, Args)]
@@ -42,6 +45,8 @@ struct Item {
     file: String,
     content: Value,
     images: BTreeMap<Digest, Vec<u8>>,
+    /// Workflows it calls itself.
+    calls: BTreeSet<String>,
 }
 
 pub(crate) async fn run(args: ApplyArgs) -> anyhow::Result<Exit> {
@@ -83,8 +88,27 @@ fn items(files: &[DocumentFile]) -> anyhow::Result<Vec<Item>> {
             items.push(item(file, &document)?);
         }
     }
-    items.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+    let heights = heights(&items);
+    items.sort_by_cached_key(|item| {
+        let height = if item.kind == Kind::Workflow { heights.get(&item.name).copied() } else { None };
+        (item.kind, height, item.name.clone())
+    });
     Ok(items)
+}
+
+/// How many workflows of these files are called below each, one within the other: what is called goes ahead. Lint has found no calls
+/// that go too deep.
+fn heights(items: &[Item]) -> BTreeMap<String, usize> {
+    let workflows = || items.iter().filter(|item| item.kind == Kind::Workflow);
+    let mut heights: BTreeMap<String, usize> = workflows().map(|item| (item.name.clone(), 0)).collect();
+    for _ in 0..limits::CALL_DEPTH {
+        for item in workflows() {
+            let below = item.calls.iter().filter_map(|name| heights.get(name)).max();
+            let height = below.map_or(0, |below| below + 1);
+            heights.insert(item.name.clone(), height);
+        }
+    }
+    heights
 }
 
 fn item(file: &DocumentFile, document: &Document) -> anyhow::Result<Item> {
@@ -106,7 +130,15 @@ fn item(file: &DocumentFile, document: &Document) -> anyhow::Result<Item> {
         workflow::Kind::Workflow => Kind::Workflow,
         workflow::Kind::Channel => Kind::Channel,
     };
-    Ok(Item { kind, name: document.name().as_str().to_owned(), file: file.name(), content: complete.to_json(), images })
+    let calls = document.as_workflow().map(workflow::Workflow::calls).unwrap_or_default();
+    Ok(Item {
+        kind,
+        name: document.name().as_str().to_owned(),
+        file: file.name(),
+        content: complete.to_json(),
+        images,
+        calls: calls.into_iter().map(|(_, call)| call.workflow.to_string()).collect(),
+    })
 }
 
 async fn put(api: &Api, item: &Item, dry_run: bool) -> anyhow::Result<Answer<Stored>> {
@@ -184,5 +216,18 @@ mod tests {
         let digest = Digest::of(b"picture");
         assert_eq!(items[2].images.keys().collect::<Vec<_>>(), [&digest]);
         assert_eq!(items[2].content["images"]["a.png"], digest.to_string());
+    }
+
+    #[test]
+    fn what_is_called_goes_before_what_calls_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let calling = |name: &str, callees: &[&str]| {
+            let calls: Vec<String> = callees.iter().map(|one| format!(", {{ call: {{ workflow: {one} }} }}")).collect();
+            format!("kind: workflow\nname: {name}\nsteps: [ {{ key: F5 }}{} ]\n", calls.concat())
+        };
+        let documents = [calling("a", &["d", "b"]), calling("b", &["c"]), calling("c", &["d"]), calling("d", &[])];
+        std::fs::write(dir.path().join("all.yaml"), documents.join("---\n")).unwrap();
+        let items = items(&documents_on_disk::read(dir.path()).unwrap()).unwrap();
+        assert_eq!(items.iter().map(|item| item.name.as_str()).collect::<Vec<_>>(), ["d", "c", "b", "a"]);
     }
 }

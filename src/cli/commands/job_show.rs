@@ -38,6 +38,10 @@ fn head(job: &Job) -> anyhow::Result<()> {
     output::fields(&[
         ("id", job.id.to_string()),
         ("workflow", format!("{} version {}", job.workflow, job.version)),
+        (
+            "calls",
+            job.calls.iter().map(|(name, version)| format!("{name} version {version}")).collect::<Vec<_>>().join(", "),
+        ),
         ("state", format!("{}{phase}", output::word(&job.state))),
         ("blocked", output::optional(job.blocked_reason.as_ref())),
         ("place", output::optional(job.queue_position)),

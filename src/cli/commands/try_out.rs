@@ -118,7 +118,7 @@ fn lint(path: &Path) -> anyhow::Result<bool> {
 fn refused(error: &LocalError) -> anyhow::Error {
     let exit = match error {
         LocalError::Unreadable { .. } | LocalError::TooLarge { .. } => Exit::Broken,
-        LocalError::NoApp { .. } => Exit::NotFound,
+        LocalError::NoApp { .. } | LocalError::NoCalled { .. } => Exit::NotFound,
         LocalError::Faults { .. } => Exit::Unsuccessful,
         LocalError::NoWorkflow { .. } | LocalError::SeveralWorkflows { .. } => Exit::Usage,
         LocalError::Input(_) => Exit::Refused,

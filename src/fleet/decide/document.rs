@@ -39,7 +39,7 @@ pub(super) fn store(
     let before = fleet.documents.get(&(kind, command.name.clone()));
     let live = before.filter(|head| head.is_live());
     check_version(kind, &command.name, live, command.if_version)?;
-    if let Some(live) = live.filter(|live| same && live.digest == command.digest) {
+    if let Some(live) = live.filter(|live| same && live.digest == command.digest && live.spec == command.spec) {
         return Ok((live.clone(), DocumentDid::Same));
     }
     let max = fleet.settings.max_documents;
@@ -119,7 +119,10 @@ pub(super) fn delete(draft: &mut Draft<'_>, command: &DeleteDocument) -> Answer 
 fn user_of(draft: &Draft<'_>, kind: DocumentKind, name: &Name) -> Option<String> {
     let fleet = draft.fleet;
     let job = match kind {
-        DocumentKind::Workflow => fleet.index.workflow_jobs.get(name).and_then(|jobs| jobs.first().copied()),
+        DocumentKind::Workflow => {
+            let own = fleet.index.workflow_jobs.get(name).and_then(|jobs| jobs.first().copied());
+            own.or_else(|| fleet.jobs.values().find(|job| job.spec.calls.contains_key(name)).map(|job| job.id))
+        }
         DocumentKind::App => fleet.jobs.values().find(|job| job.spec.apps.contains_key(name)).map(|job| job.id),
         DocumentKind::Pool => {
             let place = Place::Pool(name.clone());
@@ -140,6 +143,7 @@ fn user_of(draft: &Draft<'_>, kind: DocumentKind, name: &Name) -> Option<String>
     }
     let named_by = |head: &&DocumentHead| match (&head.spec, kind) {
         (DocumentSpec::Workflow(spec), DocumentKind::App) => spec.apps.contains(name),
+        (DocumentSpec::Workflow(spec), DocumentKind::Workflow) => head.name != *name && spec.calls.contains_key(name),
         (DocumentSpec::Workflow(spec), DocumentKind::Pool) => {
             name.as_str() != DEFAULT_POOL && spec.pool.as_ref() == Some(name)
         }

@@ -1,5 +1,6 @@
 //! What each command means for the state it meets. Nothing here changes anything.
 
+mod calls;
 mod cancel;
 mod document;
 mod effect;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Answer, idempotency};
+use super::{Answer, calls, idempotency};
 use crate::{
     fleet::{
         batch::{Batch, Counts},
@@ -171,6 +171,10 @@ fn pin(
     let unknown_workflow = (workflow.is_none() && request.version.is_none()).then(|| request.workflow.clone());
     check_request(draft, &request, &mut checks);
     let place = find_place(draft, &request, workflow.as_ref().map(|(_, spec)| *spec), &mut checks);
+    let calls = workflow
+        .as_ref()
+        .map(|(_, spec)| calls::pin(draft.fleet, &request.workflow, spec, &mut checks))
+        .unwrap_or_default();
     let apps = workflow.as_ref().map(|(_, spec)| pin_apps(draft, spec, &mut checks)).unwrap_or_default();
     let faults = checks.faults;
     let (Some((version, workflow)), true) = (workflow, faults.is_empty()) else {
@@ -196,6 +200,7 @@ fn pin(
         retry_of: None,
         idempotency: None,
         apps,
+        calls,
         retry: workflow.retry.clone(),
         timeout_ms: workflow.timeout_ms,
         concurrency: request.concurrency,

@@ -188,3 +188,102 @@ fn a_clock_that_is_set_back_does_not_hold_up_start_times() {
     world.wait(seconds(1));
     assert_ne!(world.state(job), StateName::Scheduled);
 }
+
+fn calling(callees: &[&str], apps: &[&str]) -> DocumentSpec {
+    let calls = callees.iter().enumerate().map(|(at, callee)| (name(callee), format!("steps/{at}")));
+    let apps = apps.iter().map(|app| name(app));
+    DocumentSpec::Workflow(WorkflowSpec { calls: calls.collect(), apps: apps.collect(), ..workflow_spec() })
+}
+
+fn why_not(world: &mut World, workflow: &str) -> String {
+    match world.submit_by(request(workflow), person(), None).unwrap_err() {
+        Refusal::Invalid { faults } if faults.iter().all(|fault| fault.pointer == "/workflow") => {
+            faults.into_iter().map(|fault| fault.detail).collect::<Vec<_>>().join("\n")
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn workflows_that_are_called_are_pinned_too() {
+    let (mut world, agents) = World::with_machines(1);
+    world.store(calling(&["find"], &[]), "look");
+    world.store(calling(&["look", "count"], &[]), "all");
+    assert!(why_not(&mut world, "all").contains("steps/1 of `all` calls workflow `count`, which does not exist"));
+    world.store(workflow(9_000), "count");
+    assert!(why_not(&mut world, "all").contains("steps/0 of `look` calls workflow `find`"), "also what others call");
+    world.store(workflow(9_000), "find");
+    let job = world.submit(request("all"));
+    let pinned = |version| [(name("count"), 1), (name("find"), version), (name("look"), 1)].into();
+    assert_eq!(world.job(job).spec.calls, pinned(1));
+    world.store(workflow(8_000), "find");
+    let offer = world.start(&agents[0]);
+    assert_eq!(offer.spec.calls, pinned(1), "what came later is for later jobs");
+    assert_eq!(delete(&mut world, DocumentKind::Workflow, "find").unwrap_err().code(), "conflict", "in use by the job");
+    world.complete(&agents[0], &offer, End::Succeeded { output: None });
+    assert_eq!(delete(&mut world, DocumentKind::Workflow, "find").unwrap_err().code(), "conflict", "called by another");
+    let job = world.submit(request("all"));
+    assert_eq!(world.job(job).spec.calls, pinned(2));
+}
+
+#[test]
+fn what_cannot_be_called_is_refused_with_the_way_to_it() {
+    let mut world = World::empty();
+    world.store_app("clinic", true);
+    world.store(calling(&["b"], &[]), "a");
+    world.store(calling(&["c"], &[]), "b");
+    world.store(calling(&["b"], &[]), "c");
+    assert!(why_not(&mut world, "a").contains("a → b → c → b (at steps/0)"));
+    world.store(DocumentSpec::Workflow(WorkflowSpec { callable: false, ..workflow_spec() }), "c");
+    assert!(why_not(&mut world, "a").contains("`c` (a → b → c), which has a commit"));
+    world.store(calling(&[], &["clinic"]), "c");
+    assert!(why_not(&mut world, "a").contains("needs app `clinic`: add `clinic`"));
+    world.store(calling(&["b"], &["clinic"]), "a");
+    world.submit(request("a"));
+}
+
+#[test]
+fn calls_go_eight_deep_also_where_a_short_way_was_seen_first() {
+    let mut world = World::empty();
+    for at in 1..9 {
+        world.store(calling(&[&format!("w{}", at + 1)], &[]), &format!("w{at}"));
+    }
+    world.store(workflow(9_000), "w9");
+    world.store(calling(&["w1"], &[]), "deep");
+    assert!(why_not(&mut world, "deep").contains("more than 8 deep"));
+    world.submit(request("w1"));
+    world.store(calling(&["w1"], &[]), "zz");
+    world.store(calling(&["w5", "zz"], &[]), "short");
+    assert!(why_not(&mut world, "short").contains("more than 8 deep"));
+}
+
+#[test]
+fn a_paused_workflow_holds_up_those_that_call_it() {
+    let (mut world, _agents) = World::with_machines(1);
+    world.store(workflow(9_000), "find");
+    world.store(calling(&["find"], &[]), "look");
+    pause(&mut world, DocumentKind::Workflow, "find");
+    let job = world.submit(request("look"));
+    assert_eq!(world.blocked_code(job), "paused");
+    resume(&mut world, DocumentKind::Workflow, "find");
+    assert_eq!(world.state(job), StateName::Running);
+}
+
+#[test]
+fn the_same_content_is_stored_anew_where_more_is_known_of_it() {
+    let mut world = World::empty();
+    let spec = |callable| DocumentSpec::Workflow(WorkflowSpec { callable, ..workflow_spec() });
+    let put = |callable, if_version| crate::fleet::PutDocument {
+        name: name("old"),
+        content: crate::ids::Json::new("{}"),
+        digest: crate::ids::Digest::of(b"same"),
+        spec: spec(callable),
+        if_version,
+        by: person(),
+    };
+    world.execute(Command::PutDocument(put(false, Some(0)))).unwrap();
+    world.store(calling(&["old"], &[]), "caller");
+    why_not(&mut world, "caller");
+    world.execute(Command::PutDocument(put(true, Some(1)))).unwrap();
+    world.submit(request("caller"));
+}

@@ -88,7 +88,14 @@ pub(super) fn retries(attempts: u32, backoff_ms: u64) -> RetryPolicy {
 }
 
 pub(super) fn workflow_spec() -> WorkflowSpec {
-    WorkflowSpec { apps: [].into(), pool: None, timeout_ms: 300_000, retry: retries(3, 10_000) }
+    WorkflowSpec {
+        apps: [].into(),
+        pool: None,
+        timeout_ms: 300_000,
+        retry: retries(3, 10_000),
+        calls: [].into(),
+        callable: true,
+    }
 }
 
 pub(super) fn failed(category: Category) -> End {

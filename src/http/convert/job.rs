@@ -72,6 +72,7 @@ pub(crate) fn job(job: &fleet::Job, queue_position: Option<u64>, evidence: &Evid
         id: job.id,
         workflow: spec.workflow.clone(),
         version: spec.version,
+        calls: spec.calls.clone(),
         state: job.name_of_state().into(),
         phase: job.run().map(|run| phase(run.phase).to_owned()),
         team: spec.team.clone(),

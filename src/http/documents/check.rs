@@ -34,7 +34,10 @@ pub(crate) async fn check(app: &App, kind: DocumentKind, name: &Name, bytes: &[u
     let spec = spec::spec(&document);
     let mut faults = identity(kind, name, &document);
     faults.extend(images(app.handle(), &document).await?);
-    let (neighbours, missing) = neighbours(app, &spec).await?;
+    let (mut neighbours, missing) = neighbours(app, &spec).await?;
+    faults.extend(missing);
+    let (called, missing) = called(app, &document).await?;
+    neighbours.extend(called);
     faults.extend(missing);
     // From here on in the form it is stored in.
     let mut content = document.to_json();
@@ -145,6 +148,37 @@ async fn neighbours(app: &App, spec: &DocumentSpec) -> ApiResult<(Vec<String>, V
             Some(entry) => texts.push(entry.content.to_string()),
             None if pool.as_str() == DEFAULT_POOL => texts.push(json!({"kind": "pool", "name": pool}).to_string()),
             None => faults.push(fault("/pool", format!("there is no pool `{pool}`: store it first"))),
+        }
+    }
+    Ok((texts, faults))
+}
+
+/// The stored workflows that this one calls, by others too, as text; and a fault for each call of one that is not there. Where
+/// there are too many, those that are too many are left to lint to tell of.
+async fn called(app: &App, document: &Document) -> ApiResult<(Vec<String>, Vec<Fault>)> {
+    let (mut texts, mut faults) = (Vec::new(), Vec::new());
+    let Some(workflow) = document.as_workflow() else { return Ok((texts, faults)) };
+    let mut known = BTreeSet::from([workflow.name.clone()]);
+    let mut open: Vec<(workflow::Name, Option<workflow::Place>)> = Vec::new();
+    open.extend(workflow.calls().into_iter().map(|(_, call)| (call.workflow.clone(), Some(call.place.clone()))));
+    while let Some((name, place)) = open.pop() {
+        if known.len() > workflow::limits::CALLED + 1 || !known.insert(name.clone()) {
+            continue;
+        }
+        let Some(stored) = spec::name(&name) else { continue };
+        match (app.library().newest(app.handle(), DocumentKind::Workflow, &stored).await?, place) {
+            (Some(entry), _) => {
+                let inner = entry.document()?.as_workflow().map(workflow::Workflow::calls).unwrap_or_default();
+                open.extend(inner.into_iter().map(|(_, call)| (call.workflow.clone(), None)));
+                texts.push(entry.content.to_string());
+            }
+            (None, Some(place)) => {
+                let detail = format!("there is no workflow `{name}`: store it first");
+                let line = (place.line > 0).then_some(place.line);
+                faults.push(Fault { pointer: place.pointer, detail, line });
+            }
+            // It is the one that calls it that has to be mended.
+            (None, None) => {}
         }
     }
     Ok((texts, faults))

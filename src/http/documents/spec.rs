@@ -1,6 +1,6 @@
 //! The few facts of a document the fleet decides by.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     fleet::{AppSpec, DocumentSpec, PoolSpec, RetryPolicy, WorkflowSpec},
@@ -16,6 +16,8 @@ pub(super) fn spec(document: &Document) -> DocumentSpec {
             pool: workflow.pool.as_ref().and_then(name),
             timeout_ms: duration_ms(workflow.timeout),
             retry: retry(&workflow.retry),
+            calls: calls(workflow),
+            callable: !workflow.commits(),
         }),
         Body::App(app) => {
             DocumentSpec::App(AppSpec { launchable: app.launch.windows.is_some() || app.launch.linux.is_some() })
@@ -32,6 +34,17 @@ pub(super) fn name(name: &workflow::Name) -> Option<Name> {
 
 fn names(of: &[workflow::Name]) -> BTreeSet<Name> {
     of.iter().filter_map(name).collect()
+}
+
+/// Each with the first step that calls it.
+fn calls(workflow: &workflow::Workflow) -> BTreeMap<Name, String> {
+    let mut calls = BTreeMap::new();
+    for (step, call) in workflow.calls() {
+        if let Some(name) = name(&call.workflow) {
+            calls.entry(name).or_insert_with(|| step.path.clone());
+        }
+    }
+    calls
 }
 
 fn retry(policy: &workflow::RetryPolicy) -> RetryPolicy {

@@ -92,7 +92,7 @@ async fn rehearse(
     if if_version.is_some_and(|wanted| wanted != at) {
         return Err(ApiError::new(Code::PreconditionFailed, changed(kind, &name, head)));
     }
-    let unchanged = head.is_some_and(|head| head.digest == checked.digest);
+    let unchanged = head.is_some_and(|head| head.digest == checked.digest && head.spec == checked.spec);
     // A deleted document goes on counting where it stopped.
     let newest = app.handle().versions(kind, name.clone(), None, 1).await?.items.first().map_or(0, |row| row.version);
     let before = match head {

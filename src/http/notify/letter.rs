@@ -11,7 +11,8 @@ use crate::{
         handlers::show,
         problem::{ApiError, ApiResult},
     },
-    ids::{Digest, JobId},
+    ids::{Digest, JobId, Name},
+    workflow::InputSchema,
 };
 
 /// Before the type of every event.
@@ -52,11 +53,15 @@ fn message_id(generation: u32, seq: u64, to: &SubscriberId) -> String {
 /// As `GET` shows it, without what is sensitive; null where it is gone.
 async fn shown_job(app: &App, id: JobId) -> ApiResult<Value> {
     let Some(view) = app.handle().job(id).await? else { return Ok(Value::Null) };
-    let (workflow, version) = (view.job.spec.workflow.clone(), view.job.spec.version);
+    let spec = &view.job.spec;
     let mut job = serde_json::to_value(show::job(app, &view).await?).unwrap_or_default();
-    let entry = app.library().version(app.handle(), DocumentKind::Workflow, &workflow, version).await?;
-    let schema = entry.as_ref().and_then(|entry| entry.document().ok()?.as_workflow()).map(|workflow| &workflow.input);
-    match schema {
+    for (called, version) in &spec.calls {
+        // What such a workflow was given may have come back to the one that called it.
+        if schema(app, called, *version).await?.is_none_or(|schema| !schema.sensitive().is_empty()) {
+            job["output"] = Value::Null;
+        }
+    }
+    match schema(app, &spec.workflow, spec.version).await? {
         Some(schema) if schema.sensitive().is_empty() => {}
         Some(schema) => {
             job["input"] = schema.masked(&job["input"]);
@@ -66,6 +71,13 @@ async fn shown_job(app: &App, id: JobId) -> ApiResult<Value> {
         None => (job["input"], job["output"]) = (json!({}), Value::Null),
     }
     Ok(job)
+}
+
+/// None where it cannot be read any more.
+async fn schema(app: &App, workflow: &Name, version: u32) -> ApiResult<Option<InputSchema>> {
+    let entry = app.library().version(app.handle(), DocumentKind::Workflow, workflow, version).await?;
+    let workflow = entry.as_ref().and_then(|entry| entry.document().ok()?.as_workflow());
+    Ok(workflow.map(|workflow| workflow.input.clone()))
 }
 
 /// What is too large goes, the largest first, and it is said that it has gone: receivers can ask for the rest.

@@ -5,6 +5,7 @@
 
 mod app;
 mod artifact;
+mod call;
 mod channel;
 mod command;
 mod commit;
@@ -21,6 +22,7 @@ mod workflow;
 
 pub use app::{App, Launch, Launches, Recovery, Screen, System, VersionProbe};
 pub use artifact::SaveArtifact;
+pub use call::Call;
 pub use channel::{Channel, Secret, Webhook};
 pub use command::CommandLine;
 pub use commit::{Commit, Settle};

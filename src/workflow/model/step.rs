@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::artifact::SaveArtifact;
+use super::call::Call;
 use super::command::CommandLine;
 use super::commit::Commit;
 use super::each::ForEach;
@@ -118,6 +119,7 @@ pub enum Action {
     ForEach(Box<ForEach>),
     Repeat(Box<Repeat>),
     Try(Box<Try>),
+    Call(Box<Call>),
     Sleep(Duration),
     Fail(Fail),
 }
@@ -154,6 +156,7 @@ impl Action {
             Self::ForEach(_) => "for_each",
             Self::Repeat(_) => "repeat",
             Self::Try(_) => "try",
+            Self::Call(_) => "call",
             Self::Sleep(_) => "sleep",
             Self::Fail(_) => "fail",
         }

@@ -12,7 +12,7 @@ use crate::workflow::model::{
 };
 use crate::workflow::node::{Node, Tree};
 
-pub(super) const ACTIONS: [&str; 30] = [
+pub(super) const ACTIONS: [&str; 31] = [
     "click",
     "double_click",
     "right_click",
@@ -41,6 +41,7 @@ pub(super) const ACTIONS: [&str; 30] = [
     "for_each",
     "repeat",
     "try",
+    "call",
     "sleep",
     "fail",
 ];
@@ -84,6 +85,7 @@ impl Reader {
             "for_each" => self.for_each(node, path, depth),
             "repeat" => self.repeat(node, path, depth),
             "try" => self.try_step(node, fields.peek("as"), path, depth),
+            "call" => self.call(node),
             "sleep" => self.duration(node).map(Action::Sleep),
             _ => self.fail_step(node).map(Action::Fail),
         }

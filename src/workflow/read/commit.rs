@@ -46,6 +46,8 @@ impl Reader {
         if let Some(action) = options.action.filter(|action| !COMMITTING.contains(action)) {
             let detail = format!("`commit` has no meaning for `{action}`, which changes nothing by itself");
             let advice = match action {
+                "call" => "a workflow that is called has no commits: write the steps here that must not happen twice"
+                    .to_owned(),
                 "if" | "for_each" | "repeat" | "try" => "mark the step inside that does".to_owned(),
                 _ => format!("mark the step that does: {}", one_of(&COMMITTING)),
             };

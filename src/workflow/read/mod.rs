@@ -7,6 +7,7 @@ mod action;
 mod app;
 mod artifact;
 mod beside;
+mod call;
 mod channel;
 mod command;
 mod commit;

@@ -154,6 +154,7 @@ impl Reader {
             | Action::ForEach(_)
             | Action::Repeat(_)
             | Action::Try(_)
+            | Action::Call(_)
             | Action::Set(_)
             | Action::Fail(_)
             | Action::Key(_)

@@ -6,6 +6,7 @@ mod artifacts;
 mod asked;
 #[cfg(feature = "mutants")]
 mod books;
+mod call;
 mod commit;
 mod desktop;
 mod failures;
@@ -335,6 +336,7 @@ impl Record {
 pub(super) struct Play {
     workflow: String,
     apps: Vec<String>,
+    called: Vec<String>,
     images: BTreeMap<&'static str, Vec<u8>>,
     pub(super) input: Value,
     pub(super) timeout: Duration,
@@ -352,6 +354,7 @@ impl Play {
         Self {
             workflow: format!("kind: workflow\nname: play\n{rest}"),
             apps: Vec::new(),
+            called: Vec::new(),
             images: BTreeMap::new(),
             input: json!({}),
             timeout: Duration::from_secs(300),
@@ -361,6 +364,12 @@ impl Play {
 
     pub(super) fn app(mut self, rest: &str) -> Self {
         self.apps.push(format!("kind: app\nname: clinic\n{rest}"));
+        self
+    }
+
+    /// A workflow that may be called: its name, and everything but that and kind.
+    pub(super) fn called(mut self, name: &str, rest: &str) -> Self {
+        self.called.push(format!("kind: workflow\nname: {name}\n{rest}"));
         self
     }
 
@@ -381,6 +390,11 @@ impl Play {
 
     pub(super) fn plan(&self, stage: &mut Stage) -> Plan {
         let Body::Workflow(workflow) = self.document(&self.workflow, stage) else { panic!("no workflow") };
+        let called = self.called.iter().map(|text| match self.document(text, stage) {
+            Body::Workflow(workflow) => Arc::new(workflow),
+            _ => panic!("no workflow"),
+        });
+        let called = called.collect();
         let apps = self.apps.iter().map(|text| match self.document(text, stage) {
             Body::App(app) => Arc::new(app),
             _ => panic!("no app"),
@@ -388,6 +402,7 @@ impl Play {
         let apps: Vec<Arc<App>> = apps.collect();
         Plan {
             workflow: Some(Arc::new(workflow)),
+            called,
             apps,
             input: self.input.clone(),
             files: BTreeMap::from([("referral.pdf".to_owned(), PathBuf::from("/tmp/referral.pdf"))]),

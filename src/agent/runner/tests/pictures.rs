@@ -232,4 +232,16 @@ fn a_witness_takes_no_picture_where_the_step_forbids_it_or_an_app_has_something_
     let hiding = Play::steps("  - { key: b }").app(app);
     let (failure, _) = witnessed(&hiding, &mut Stage::new(), "steps/0");
     assert!(failure.artifacts.is_empty());
+    let called = |rest: &str| Play::steps("  - { call: { workflow: w } }").called("w", rest);
+    let mut stage = Stage::new();
+    stage.screen.open("Pad", Rect::new(0, 0, 60, 40));
+    let (failure, _) =
+        witnessed(&called("steps: [ { key: a, mask: [ { window: Pad } ] } ]"), &mut stage, "steps/0/call/steps/0");
+    assert!(failure.artifacts.is_empty());
+    let plain = called("steps: [ { key: a } ]");
+    let (failure, _) = witnessed(&plain, &mut stage, "steps/0/call/steps/0");
+    assert_eq!((failure.artifacts.len(), failure.context.unwrap().windows.len()), (1, 1));
+    let sensitive = "input: { properties: { name: { x-sensitive: true } } }\nsteps: [ { key: a } ]";
+    let (failure, _) = witnessed(&called(sensitive), &mut stage, "steps/0/call/steps/0");
+    assert!(failure.context.unwrap().windows.is_empty(), "its name may stand in a title");
 }

@@ -23,6 +23,10 @@ pub(super) fn machine_ref(row: &fleet::Machine) -> MachineRef {
 pub(super) async fn offer(app: &App, offer: &fleet::Offer, machine: MachineRef) -> ApiResult<Offer> {
     let spec = &offer.spec;
     let workflow = version(app, DocumentKind::Workflow, &spec.workflow, spec.version).await?;
+    let mut workflows = Vec::with_capacity(spec.calls.len());
+    for (name, number) in &spec.calls {
+        workflows.push(version(app, DocumentKind::Workflow, name, *number).await?.reference());
+    }
     let mut apps = Vec::with_capacity(spec.apps.len());
     for (name, pin) in &spec.apps {
         apps.push(version(app, DocumentKind::App, name, pin.version).await?.reference());
@@ -36,6 +40,7 @@ pub(super) async fn offer(app: &App, offer: &fleet::Offer, machine: MachineRef) 
         accept_within_ms: duration_ms(accept_within),
         job: offer.job,
         workflow: workflow.reference(),
+        workflows,
         apps,
         input: convert::value(&spec.input),
         files: spec.files.clone(),
