@@ -16,7 +16,8 @@ DENY_VERSION=0.20.2
 BUILD_NEEDS="cc:gcc /usr/include/stdlib.h:libc6-dev"
 FUZZ_NEEDS="c++:g++"
 DESKTOP_NEEDS="Xvfb:xvfb openbox:openbox galculator:galculator mousepad:mousepad xterm:xterm curl:curl jq:jq
-  xclip:xclip xdotool:xdotool tesseract:tesseract-ocr
+  xclip:xclip xdotool:xdotool tesseract:tesseract-ocr dbus-daemon:dbus-daemon
+  /usr/libexec/at-spi-bus-launcher:at-spi2-core
   /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core"
 
 fail() {

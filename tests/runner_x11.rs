@@ -3,6 +3,8 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests say what they expect")]
 
+#[path = "runner_x11/controls.rs"]
+mod controls;
 #[path = "runner_x11/idle.rs"]
 mod idle;
 #[path = "runner_x11/saved.rs"]
@@ -68,19 +70,35 @@ impl Observer for Record {
 struct Place {
     desktop: VirtualDesktop,
     folder: tempfile::TempDir,
+    /// The bus on which applications tell of their controls.
+    bus: Option<String>,
 }
 
 impl Place {
     fn new() -> Self {
-        Self { desktop: VirtualDesktop::start(), folder: tempfile::tempdir().unwrap() }
+        Self { desktop: VirtualDesktop::start(), folder: tempfile::tempdir().unwrap(), bus: None }
+    }
+
+    /// In a session whose applications tell of their controls.
+    fn with_controls() -> Self {
+        let mut place = Self::new();
+        let socket = place.folder.path().join("bus");
+        let address = format!("unix:path={}", socket.display());
+        let mut bus = std::process::Command::new("dbus-daemon");
+        bus.args(["--session", "--nofork", "--nopidfile", "--address", &address]);
+        place.desktop.spawn(bus);
+        xvfb::until("the session's bus", || socket.exists().then_some(()));
+        place.bus = Some(address);
+        place
     }
 
     /// What applications need to be by themselves.
     fn env(&self) -> String {
         let home = self.folder.path().display();
+        let (bus, silent) = self.bus.as_ref().map_or(("disabled:", "1"), |bus| (bus.as_str(), "0"));
         format!(
-            "{{ DISPLAY: \"{}\", HOME: \"{home}\", XDG_CONFIG_HOME: \"{home}\", GSETTINGS_BACKEND: memory, NO_AT_BRIDGE: \"1\", \
-             DBUS_SESSION_BUS_ADDRESS: \"disabled:\", LC_ALL: C.UTF-8 }}",
+            "{{ DISPLAY: \"{}\", HOME: \"{home}\", XDG_CONFIG_HOME: \"{home}\", GSETTINGS_BACKEND: memory, NO_AT_BRIDGE: \"{silent}\", \
+             DBUS_SESSION_BUS_ADDRESS: \"{bus}\", LC_ALL: C.UTF-8 }}",
             self.desktop.display()
         )
     }

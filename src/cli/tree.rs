@@ -8,7 +8,7 @@ use clap_complete::Shell;
 use super::{
     commands::{
         agent, apply, artifact, backup, batch, channel, check, config_check, controller, documents, event, find, fleet,
-        job, join_token, lint, machine, pause, restore, token, try_out,
+        inspect, job, join_token, lint, machine, pause, restore, token, try_out,
     },
     examples,
     exit::{self, Exit, usage},
@@ -64,6 +64,8 @@ enum Command {
     Try(try_out::TryArgs),
     /// Where an image is on a stored screen, and how sure that is
     Find(find::FindArgs),
+    /// The windows and controls of this desktop, as targets to paste into a document
+    Inspect(inspect::InspectArgs),
     /// Documents as the controller has them
     Get(documents::GetArgs),
     /// Take a document out
@@ -204,6 +206,7 @@ impl Command {
             Self::Lint(args) => lint::run(&args),
             Self::Try(args) => try_out::run(args),
             Self::Find(args) => find::run(&args),
+            Self::Inspect(args) => inspect::run(&args),
             Self::Apply(args) => wait(apply::run(args)),
             Self::Get(args) => wait(documents::get(args)).map(done),
             Self::Delete(args) => wait(documents::delete(args)).map(done),

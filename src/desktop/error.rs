@@ -19,7 +19,7 @@ impl fmt::Display for Foreground {
 
 /// Why the desktop could not do it.
 ///
-/// `Unavailable`, `Hung`, `Capture` and `Input` speak of the desktop, `FocusLost`, `WindowGone` and `NotActivated` of the application,
+/// `Unavailable`, `Hung`, `Capture` and `Input` speak of the desktop, `FocusLost`, `WindowGone`, `NotActivated` and `Refused` of the application,
 /// `Fenced` of a lease that ended, `Key`, `Untypable` and `OutsideDesktop` of the request.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum DesktopError {
@@ -40,6 +40,9 @@ pub enum DesktopError {
     OutsideDesktop { at: Point, width: u32, height: u32 },
     #[error("{what} is not available here: {instead}")]
     Unsupported { what: String, instead: String },
+    /// An application would not do what it was asked, or did not answer.
+    #[error("{0}")]
+    Refused(String),
     #[error(transparent)]
     Key(#[from] KeyError),
     #[error("the keyboard has no key for {0}: use `via: paste`")]

@@ -1,7 +1,7 @@
 //! Hands and eyes: one desktop, seen and driven through the [`Desktop`] trait.
 //!
 //! Everything a step can do to a screen ends here: capture, windows, pointer, keys, clipboard, processes, and finding a picture on
-//! the screen ([`image`]), reading text off it ([`ocr`]). Calls are synchronous and run on one dedicated thread ([`thread::DesktopHandle`]) that a watchdog outside
+//! the screen ([`image`]), reading text off it ([`ocr`]), asking applications for their controls ([`ui`]). Calls are synchronous and run on one dedicated thread ([`thread::DesktopHandle`]) that a watchdog outside
 //! it abandons when it hangs. Input passes a [`gate::Pass`], so that a lapsed lease stops it between two bursts of keys.
 //!
 //! It must not know: workflows, steps, jobs, leases, wire formats, configuration, the controller. It takes points, texts and pictures
@@ -12,6 +12,8 @@
 
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+mod atspi;
 pub mod error;
 pub mod frame;
 pub mod gate;
@@ -23,6 +25,7 @@ pub mod process;
 mod stopwatch;
 pub mod thread;
 mod typing;
+pub mod ui;
 #[cfg(target_os = "linux")]
 mod x11;
 
@@ -34,6 +37,7 @@ pub use keys::{Button, Chord, Key, KeyError, Modifier, NamedKey};
 pub use process::ProcessError;
 pub use stopwatch::Stopwatch;
 pub use thread::DesktopHandle;
+use ui::{Act, Element, ElementId};
 
 /// One window's name in its system, good while the window lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -145,7 +149,7 @@ pub struct Typed {
 
 /// One desktop. Synchronous and object-safe; owned by the thread that opened it.
 ///
-/// Input calls (`activate` to `paste_text`, `write_clipboard`) check the [`Pass`] given by [`Desktop::admit`] before every burst, and
+/// Input calls (`act` to `paste_text`, `write_clipboard`) check the [`Pass`] given by [`Desktop::admit`] before every burst, and
 /// answer [`DesktopError::Fenced`] with everything released once it is withdrawn. Looking is never fenced.
 pub trait Desktop {
     /// Size, scale and window manager, asked anew.
@@ -173,6 +177,18 @@ pub trait Desktop {
     /// not tell.
     fn busy_pointer(&mut self) -> Result<Option<String>, DesktopError> {
         Ok(None)
+    }
+
+    /// The control trees of these processes, parents before their children. Empty where they tell nothing.
+    fn elements(&mut self, pids: &[u32]) -> Result<Vec<Element>, DesktopError> {
+        let _ = pids;
+        Err(no_tree())
+    }
+
+    /// Asks an application to act on one of its elements, without mouse or keyboard. That it agreed is not that it happened.
+    fn act(&mut self, element: &ElementId, act: &Act) -> Result<(), DesktopError> {
+        let _ = (element, act);
+        Err(no_tree())
     }
 
     /// Brings a window to the front and returns when it really has the focus; bounded.
@@ -231,6 +247,14 @@ pub trait Desktop {
 
     /// From now on input needs this pass to be valid.
     fn admit(&mut self, pass: Pass);
+}
+
+/// Of a back end without a control tree.
+fn no_tree() -> DesktopError {
+    DesktopError::Unsupported {
+        what: "the control tree of applications".into(),
+        instead: "find it by `image` or `text`".into(),
+    }
 }
 
 /// Opens the desktop of this session with the back end of this system.

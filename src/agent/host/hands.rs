@@ -5,6 +5,7 @@ use std::{cell::Cell, time::Duration};
 use crate::desktop::{
     Attestation, Button, Chord, Color, Desktop, DesktopError, DesktopHandle, Display, Frame, Modifier, Pass, Point,
     TypeOptions, Typed, Window, WindowId,
+    ui::{Act, Element, ElementId},
 };
 
 /// For calls that ask or do one small thing.
@@ -90,6 +91,16 @@ impl Desktop for Hands {
 
     fn busy_pointer(&mut self) -> Result<Option<String>, DesktopError> {
         self.call("busy_pointer", QUICK, |desktop| desktop.busy_pointer())
+    }
+
+    fn elements(&mut self, pids: &[u32]) -> Result<Vec<Element>, DesktopError> {
+        let pids = pids.to_vec();
+        self.call("elements", QUICK, move |desktop| desktop.elements(&pids))
+    }
+
+    fn act(&mut self, element: &ElementId, act: &Act) -> Result<(), DesktopError> {
+        let (element, act) = (element.clone(), act.clone());
+        self.call("act", QUICK, move |desktop| desktop.act(&element, &act))
     }
 
     fn activate(&mut self, window: WindowId) -> Result<(), DesktopError> {

@@ -9,7 +9,8 @@ use super::{
 use crate::{
     time::format_duration,
     workflow::{
-        Action, Assertion, Click, Condition, Items, Launching, Name, Step, Subject, Target, Template, TypeText,
+        Action, Assertion, Checked, Click, Condition, Control, Items, Launching, Name, Request, Step, Subject, Target,
+        Template, TypeText,
     },
 };
 
@@ -86,6 +87,8 @@ fn in_words(action: &Action) -> String {
         Action::Type(typing) => typed(typing),
         Action::Paste { text, into } => format!("{}{}", quoted(text), into_words(into.as_ref())),
         Action::Key(chords) => chords.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        Action::Control(control) => asked(control),
+        Action::Menu(path) => path.source().to_owned(),
         Action::Wait(watch) => format!("for {}", describe::probe(&watch.probe)),
         Action::WaitGone(watch) => format!("until there is no {}", describe::probe(&watch.probe)),
         Action::WaitStable(still) => format!("until nothing changes for {}", format_duration(still.duration)),
@@ -119,6 +122,17 @@ fn clicked(click: &Click) -> String {
     let held: Vec<String> = click.modifiers.iter().map(ToString::to_string).collect();
     let held = if held.is_empty() { String::new() } else { format!(" with {}", held.join("+")) };
     format!("{}{held}", describe::target(&click.target))
+}
+
+fn asked(control: &Control) -> String {
+    let target = describe::target(&control.target);
+    match &control.request {
+        Request::Invoke | Request::Focus => target,
+        Request::SetValue(value) => format!("{target} to {}", quoted(value)),
+        Request::SetChecked(Checked::Fixed(checked)) => format!("{target} to {checked}"),
+        Request::SetChecked(Checked::Computed(checked)) => format!("{target} to {}", checked.source()),
+        Request::Select(option) => format!("{} of {target}", quoted(option)),
+    }
 }
 
 fn typed(typing: &TypeText) -> String {

@@ -17,7 +17,7 @@ pub(super) fn area(beside: &Beside, anchor: Rect, sought: &Find) -> Rect {
     match beside.side {
         Side::RightOf | Side::LeftOf => {
             let slack = match sought {
-                Find::Text(_) | Find::AnyText => (anchor.height / 4).max(LINE_SLACK),
+                Find::Text(_) | Find::AnyText | Find::Ui(_) | Find::Field => (anchor.height / 4).max(LINE_SLACK),
                 _ => anchor.height.max(LEAST_SLACK),
             };
             let x = if beside.side == Side::RightOf { anchor.right() } else { anchor.x.saturating_sub_unsigned(far) };

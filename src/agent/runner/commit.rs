@@ -82,6 +82,12 @@ impl Runner<'_> {
                     self.seek(into, timeout)?;
                 }
             }
+            Action::Control(control) => {
+                self.seek(&control.target, timeout)?;
+            }
+            Action::Menu(path) => {
+                path.text(&self.scope)?;
+            }
             Action::Run(line) | Action::Launch(Launching::Command(line)) => {
                 self.program(line)?;
                 line.stdin.as_ref().map_or(Ok(String::new()), |stdin| stdin.text(&self.scope))?;

@@ -240,6 +240,8 @@ fn looks_or_acts(action: &Action) -> bool {
             | Action::Type(_)
             | Action::Key(_)
             | Action::Paste { .. }
+            | Action::Control(_)
+            | Action::Menu(_)
             | Action::Wait(_)
             | Action::WaitGone(_)
             | Action::Assert(Assertion::Probe(_))

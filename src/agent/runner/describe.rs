@@ -3,7 +3,7 @@
 //! Templates are shown as they were written, never with their values: those may be secret.
 
 use crate::workflow::{
-    CommandLine, Find, Position, Probe, Side, Target, Template, TitleMatch, WantedText, WindowTarget,
+    CommandLine, Find, Position, Probe, Role, Side, Target, Template, TitleMatch, UiTarget, WantedText, WindowTarget,
 };
 
 /// Longer descriptions are cut.
@@ -31,6 +31,8 @@ fn target_whole(target: &Target) -> String {
             WantedText::Words(words) => format!("text \"{}\"", words.source()),
             WantedText::Pattern(pattern) => format!("text /{}/", pattern.as_str()),
         },
+        Find::Ui(sought) => control(sought),
+        Find::Field => "field".to_owned(),
         Find::AnyText => "text".to_owned(),
         Find::At(x, y) => format!("at {},{}", position(x), position(y)),
         Find::Any(targets) => format!("any of {}", list(targets.iter().map(target_whole))),
@@ -61,6 +63,14 @@ fn probe_whole(probe: &Probe) -> String {
         Probe::All(probes) => format!("all of {}", list(probes.iter().map(probe_whole))),
         Probe::Not(probe) => format!("not {}", probe_whole(probe)),
     }
+}
+
+fn control(sought: &UiTarget) -> String {
+    let role = sought.role.map_or("control", Role::as_str);
+    let name = sought.name.as_ref().map(|name| format!(" \"{}\"", name.source()));
+    let named = |what: &str, part: &Option<Template>| part.as_ref().map(|part| format!(" {what} {}", part.source()));
+    let parts = [name, named("with id", &sought.id), named("holding", &sought.value), named("at", &sought.path)];
+    format!("{role}{}", parts.into_iter().flatten().collect::<String>())
 }
 
 pub(super) fn side(side: Side) -> &'static str {

@@ -95,6 +95,7 @@ impl From<DesktopError> for Break {
             DesktopError::Fenced => return Self::Stop(Stop::LeaseLost),
             DesktopError::Key(_) | DesktopError::Untypable(_) => Category::InvalidWorkflow,
             DesktopError::WindowGone(_) | DesktopError::OutsideDesktop { .. } => Category::TargetNotFound,
+            DesktopError::Refused(_) => Category::Assertion,
             DesktopError::Process(_) | DesktopError::Unsupported { .. } => Category::Agent,
             _ => Category::Desktop,
         };

@@ -11,6 +11,7 @@ use crate::{
     desktop::{
         Point, Rect, Window,
         image::{self, DPI_SCALES, Miss, SearchOptions},
+        ui::Element,
     },
     ids::Digest,
     wire::job::Category,
@@ -30,6 +31,8 @@ pub(super) struct Hit {
     pub(super) point: Point,
     /// The window it is, or lies in by `in`.
     pub(super) window: Option<Window>,
+    /// The control it is, where its application told of it.
+    pub(super) element: Option<Element>,
 }
 
 /// The best of what was not good enough.
@@ -61,7 +64,13 @@ pub(super) struct Area {
     origin: Point,
     pub(super) window: Option<Window>,
     /// Beside this.
-    anchor: Option<Rect>,
+    pub(super) anchor: Option<Rect>,
+}
+
+impl Area {
+    pub(super) fn beside(rect: Rect, anchor: Rect) -> Self {
+        Self { rect, origin: Point::default(), window: None, anchor: Some(anchor) }
+    }
 }
 
 /// How many places are meant.
@@ -88,6 +97,8 @@ impl Runner<'_> {
             Find::Window(window) => choose(self.find_windows(window, target, &area, look)?, target.index),
             Find::Image(image) => self.find_image(image, target, (meant, &area), look)?,
             Find::Text(text) => self.find_text(text, target, &area, look)?,
+            Find::Ui(ui) => self.find_ui(ui, target, (meant, &area), look)?,
+            Find::Field => self.find_field(&area, look)?,
             Find::AnyText => Sought::Absent(Absence::default()),
         };
         let sought = match area.anchor.filter(|_| meant == Meant::One) {
@@ -186,6 +197,7 @@ impl Runner<'_> {
             rect,
             point,
             window: area.window.clone(),
+            element: None,
         })
     }
 
@@ -220,6 +232,7 @@ impl Runner<'_> {
             rect: window.rect,
             point: window.client.center(),
             window: Some(window.clone()),
+            element: None,
         };
         Ok(windows.iter().filter(fits).map(hit).collect())
     }
@@ -271,6 +284,7 @@ impl Runner<'_> {
                 rect: found.rect,
                 point: found.rect.center(),
                 window: area.window.clone(),
+                element: None,
             };
             match search.one(&options) {
                 Ok(_) | Err(Miss::Ambiguous { .. }) if meant == Meant::All => all.extend(search.hits.iter().map(hit)),

@@ -1,7 +1,9 @@
 //! One look at the desktop: what it showed at one moment.
 
+use std::sync::Arc;
+
 use super::{fault::Break, run::Runner};
-use crate::desktop::{Frame, Rect, Window};
+use crate::desktop::{Frame, Rect, Window, ui::Element};
 
 /// The picture and the windows, each taken when first asked for and then kept, so that one question is answered from one moment.
 #[derive(Debug, Default)]
@@ -9,6 +11,7 @@ pub(super) struct Look {
     frame: Option<Frame>,
     windows: Option<Vec<Window>>,
     display: Option<Rect>,
+    elements: Option<Arc<[Element]>>,
 }
 
 impl Look {
@@ -47,6 +50,34 @@ impl Look {
             self.windows = Some(windows);
         }
         Ok(self.windows.as_deref().unwrap_or_default())
+    }
+
+    /// What the applications of all windows tell of their controls.
+    pub(super) fn elements(&mut self, runner: &mut Runner<'_>) -> Result<Arc<[Element]>, Break> {
+        if let Some(elements) = &self.elements {
+            return Ok(Arc::clone(elements));
+        }
+        let mut pids: Vec<u32> = self.windows(runner)?.iter().filter_map(|window| window.pid).collect();
+        pids.sort_unstable();
+        pids.dedup();
+        let elements: Arc<[Element]> = runner.world.desktop().elements(&pids)?.into();
+        self.elements = Some(Arc::clone(&elements));
+        Ok(elements)
+    }
+
+    /// The same; nothing where this desktop has no control trees.
+    pub(super) fn elements_if_any(&mut self, runner: &mut Runner<'_>) -> Result<Arc<[Element]>, Break> {
+        let pids = self.windows(runner)?.iter().any(|window| window.pid.is_some());
+        if !pids {
+            return Ok(Arc::default());
+        }
+        match self.elements(runner) {
+            Err(Break::Fault(_)) => {
+                self.elements = Some(Arc::default());
+                Ok(Arc::default())
+            }
+            other => other,
+        }
     }
 
     /// The picture if one was needed.

@@ -34,6 +34,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 mod text;
+mod ui;
 mod witness;
 mod world;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::run::Runner;
 use crate::{
     wire::step::StepState,
-    workflow::{Action, Assertion, Condition, Launching, Step, Watch},
+    workflow::{Action, Assertion, Condition, Launching, PATH_SEPARATOR, Step, Watch},
 };
 
 /// One call to the desktop beside the wait for a target: a window brought to the front, a text typed.
@@ -54,6 +54,12 @@ impl Runner<'_> {
             | Action::Fail(_)
             | Action::Assert(Assertion::Expression(_)) => Duration::ZERO,
             Action::Drag(_) => sought.saturating_add(sought),
+            // Until it is enabled, and until it shows that it was done.
+            Action::Control(_) => sought.saturating_add(sought),
+            Action::Menu(path) => {
+                let depth = path.source().split(PATH_SEPARATOR).count();
+                sought.saturating_mul(u32::try_from(depth).unwrap_or(u32::MAX))
+            }
             Action::Click(_)
             | Action::DoubleClick(_)
             | Action::RightClick(_)

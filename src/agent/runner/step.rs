@@ -340,6 +340,8 @@ impl Runner<'_> {
             Action::Type(text) => self.type_text(text, timeout),
             Action::Key(chords) => self.keys(chords),
             Action::Paste { text, into } => self.paste(text, into.as_ref(), timeout),
+            Action::Control(control) => self.control(control, timeout),
+            Action::Menu(path) => self.menu(path, timeout),
             Action::Wait(watch) => self.wait(watch, timeout),
             Action::WaitGone(watch) => self.wait_gone(watch, timeout),
             Action::WaitStable(stillness) => self.wait_stable(stillness, timeout),

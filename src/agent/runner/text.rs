@@ -1,4 +1,4 @@
-//! Text that is read off the screen: where it stands, and what stands beside something.
+//! Text as applications tell it or as it is read off the screen: where it stands, and what stands beside something.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::{
     },
     time::duration_ms,
     wire::{job::Category, step::Find as FindReport},
-    workflow::{Beside, Extract, Find, Language, Pattern, Side, Target, TextTarget, WantedText},
+    workflow::{Beside, Extract, Find, How, Language, Pattern, Side, Target, TextTarget, WantedText},
 };
 
 /// A whole screen takes some seconds.
@@ -31,13 +31,13 @@ const READ_LIMIT: Duration = Duration::from_secs(60);
 const READ_BYTES: usize = 8 << 20;
 
 /// What is looked for, with the template's value.
-enum Wanted<'a> {
+pub(super) enum Wanted<'a> {
     Words(String, bool),
     Pattern(&'a Pattern),
 }
 
 impl Wanted<'_> {
-    fn places(&self, line: &Line) -> Vec<Place> {
+    pub(super) fn places(&self, line: &Line) -> Vec<Place> {
         match self {
             Self::Words(words, case) => ocr::occurrences(line, words, *case),
             Self::Pattern(pattern) => {
@@ -49,7 +49,8 @@ impl Wanted<'_> {
 }
 
 impl Runner<'_> {
-    /// Looked for as single words first, then as paragraphs: each way misses what the other one reads.
+    /// What applications tell comes first. Else it is read, as single words and then as paragraphs: each way misses what the other
+    /// one reads.
     pub(super) fn find_text(
         &mut self,
         sought: &TextTarget,
@@ -61,6 +62,10 @@ impl Runner<'_> {
             WantedText::Words(words) => Wanted::Words(words.text(&self.scope)?, sought.case),
             WantedText::Pattern(pattern) => Wanted::Pattern(pattern),
         };
+        let told = self.find_told(&wanted, area, look)?;
+        if !told.is_empty() {
+            return Ok(choose(told, target.index));
+        }
         let mut words = 0;
         for layout in [Layout::Sparse, Layout::Page] {
             let lines = self.read(area.rect, &sought.language, layout, look)?;
@@ -83,6 +88,7 @@ impl Runner<'_> {
             rect: place.rect,
             point: place.rect.center(),
             window: area.window.clone(),
+            element: None,
         }
     }
 
@@ -110,7 +116,7 @@ impl Runner<'_> {
         Ok(lines)
     }
 
-    /// `extract` off the screen: waited for until there is text, and the pattern matches where there is one.
+    /// `extract` of what stands beside something, or off the screen: waited for until there is text, and the pattern matches where there is one.
     pub(super) fn extract_read(&mut self, extract: &Extract, from: &Target, timeout: Duration) -> Result<Value, Break> {
         let begun = self.world.now().mono;
         let beside = from.beside.as_ref().filter(|_| matches!(from.find, Find::AnyText));
@@ -119,21 +125,29 @@ impl Runner<'_> {
         let left = timeout.saturating_sub(self.world.now().mono.since(begun));
         let found = self.until(left, |runner| {
             let mut look = Look::default();
-            let place = match beside {
-                Some(beside) => runner.read_beside(beside, anchor, &extract.language, &mut look)?,
-                None => whole(&runner.read(anchor, &extract.language, Layout::Block, &mut look)?),
+            let told = match beside.filter(|_| extract.how != How::Ocr) {
+                Some(beside) => runner.told_beside(beside::area(beside, anchor, &Find::AnyText), anchor, &mut look)?,
+                None => None,
+            };
+            let (place, how) = match (told, beside) {
+                (Some(told), _) => (Some(told), "ui"),
+                (None, _) if extract.how == How::Ui => (None, "ui"),
+                (None, Some(beside)) => (runner.read_beside(beside, anchor, &extract.language, &mut look)?, "ocr"),
+                (None, None) => (whole(&runner.read(anchor, &extract.language, Layout::Block, &mut look)?), "ocr"),
             };
             let Some(place) = place else { return Ok(None) };
             let fits = extract.pattern.as_ref().is_none_or(|pattern| pattern.is_match(&place.text));
-            last = Some(place);
+            last = Some((place, how));
             Ok(fits.then_some(()))
         })?;
         let elapsed = self.world.now().mono.since(begun);
+        let how = last.as_ref().map_or("ocr", |(_, how)| how).to_owned();
+        let last = last.map(|(place, _)| place);
         let rect = last.as_ref().map(|place| place.rect);
         self.report_find(FindReport {
             target: describe::target(from),
             found: found.is_some(),
-            how: Some("ocr".to_owned()),
+            how: Some(how),
             score: last.as_ref().map(|place| place.confidence),
             x: rect.map(|rect| rect.x),
             y: rect.map(|rect| rect.y),

@@ -17,6 +17,7 @@ pub(crate) mod event;
 mod failure_text;
 pub(crate) mod find;
 pub(crate) mod fleet;
+pub(crate) mod inspect;
 pub(crate) mod job;
 pub(crate) mod job_explain;
 mod job_filter;

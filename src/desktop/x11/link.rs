@@ -12,6 +12,7 @@ use crate::desktop::DesktopError;
 x11rb::atom_manager! {
     /// Names interned once.
     pub(super) Atoms: AtomsCookie {
+        AT_SPI_BUS,
         UTF8_STRING,
         _NET_SUPPORTING_WM_CHECK,
         _NET_CLIENT_LIST,

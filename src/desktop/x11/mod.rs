@@ -9,7 +9,10 @@ use x11rb::protocol::xproto::{AtomEnum, ConnectionExt as _, GrabMode, GrabStatus
 
 use super::{
     Attestation, Button, Chord, Color, Desktop, DesktopError, Display, Foreground, Frame, Modifier, Pass, Point, Rect,
-    Stopwatch, TypeOptions, TypeVia, Typed, Window, WindowId, typing,
+    Stopwatch, TypeOptions, TypeVia, Typed, Window, WindowId,
+    atspi::Tree,
+    typing,
+    ui::{Act, Element, ElementId},
 };
 
 mod alive;
@@ -39,6 +42,7 @@ pub(super) struct X11 {
     capture: Capture,
     enigo: Enigo,
     clipboard: Clipboard,
+    tree: Tree,
     pass: Pass,
     /// When and where a button was pressed; without a place after a drag.
     last_press: Option<(Stopwatch, Option<Point>)>,
@@ -53,7 +57,7 @@ pub(super) fn open(display: Option<&str>) -> Result<Box<dyn Desktop>, DesktopErr
     let enigo = pointer::connect(&link.name)?;
     let clipboard = Clipboard::open(&link)?;
     let pass = Pass::unfenced();
-    Ok(Box::new(X11 { link, capture, enigo, clipboard, pass, last_press: None, keymap: None }))
+    Ok(Box::new(X11 { link, capture, enigo, clipboard, tree: Tree::default(), pass, last_press: None, keymap: None }))
 }
 
 impl X11 {
@@ -189,6 +193,15 @@ impl Desktop for X11 {
 
     fn busy_pointer(&mut self) -> Result<Option<String>, DesktopError> {
         cursor::busy(&self.link)
+    }
+
+    fn elements(&mut self, pids: &[u32]) -> Result<Vec<Element>, DesktopError> {
+        self.tree.elements(windows::accessibility_bus(&self.link)?.as_deref(), pids)
+    }
+
+    fn act(&mut self, element: &ElementId, act: &Act) -> Result<(), DesktopError> {
+        let address = windows::accessibility_bus(&self.link)?;
+        self.input(|desktop| desktop.tree.act(address.as_deref(), element, act))
     }
 
     fn activate(&mut self, window: WindowId) -> Result<(), DesktopError> {

@@ -41,6 +41,13 @@ fn need_manager(link: &Link) -> Result<(), DesktopError> {
     Ok(())
 }
 
+/// Where the applications of this display tell of their controls; `None` where the display does not say.
+pub(super) fn accessibility_bus(link: &Link) -> Result<Option<String>, DesktopError> {
+    let address = link.bytes(link.root, link.atoms.AT_SPI_BUS)?;
+    let address = String::from_utf8_lossy(&address).into_owned();
+    Ok(Some(address).filter(|address| !address.is_empty()))
+}
+
 /// All windows of applications, topmost first.
 pub(super) fn list(link: &Link) -> Result<Vec<Window>, DesktopError> {
     need_manager(link)?;

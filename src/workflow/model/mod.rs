@@ -18,6 +18,7 @@ mod pool;
 mod scalar;
 mod step;
 mod target;
+mod ui;
 mod workflow;
 
 pub use app::{App, Launch, Launches, Recovery, Screen, System, VersionProbe};
@@ -41,4 +42,5 @@ pub use target::{
     Beside, Find, ImageTarget, PixelProbe, Place, Position, Probe, Side, Target, TextTarget, TitleMatch, WantedText,
     WindowTarget,
 };
+pub use ui::{Checked, Control, PATH_SEPARATOR, Request, Role, UiTarget};
 pub use workflow::{Concurrency, RetryPolicy, Workflow};

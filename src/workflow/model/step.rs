@@ -13,6 +13,7 @@ use super::idle::Idleness;
 use super::key::{Chord, Modifier};
 use super::scalar::{Category, Language, Name, Pattern, Region};
 use super::target::{Place, Probe, Target};
+use super::ui::Control;
 use crate::workflow::expression::Expression;
 use crate::workflow::template::Template;
 use crate::workflow::value::SetValue;
@@ -91,6 +92,10 @@ pub enum Action {
         text: Template,
         into: Option<Target>,
     },
+    /// Through the application, without mouse or keyboard.
+    Control(Box<Control>),
+    /// Names of menus and at last of an item, as in `File > Print`.
+    Menu(Template),
     Wait(Watch),
     WaitGone(Watch),
     WaitStable(Stillness),
@@ -137,6 +142,8 @@ impl Action {
             Self::Type(_) => "type",
             Self::Key(_) => "key",
             Self::Paste { .. } => "paste",
+            Self::Control(control) => control.request.name(),
+            Self::Menu(_) => "menu",
             Self::Wait(_) => "wait",
             Self::WaitGone(_) => "wait_gone",
             Self::WaitStable(_) => "wait_stable",
@@ -243,6 +250,8 @@ pub enum Via {
     Auto,
     Keys,
     Paste,
+    /// Given to the field by its application.
+    Value,
 }
 
 /// `wait_stable`: nothing changes for a while.
@@ -273,11 +282,14 @@ pub struct Extract {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum How {
-    /// Off the screen where `from` says beside what, else by the clipboard.
+    /// As the application tells it for a control and for what stands beside something (there off the screen where it tells
+    /// nothing); else by the clipboard.
     #[default]
     Auto,
     /// Select all, copy, read; the clipboard is restored.
     Clipboard,
+    /// As the application tells it.
+    Ui,
     /// Read off the screen.
     Ocr,
 }

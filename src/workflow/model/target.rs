@@ -2,6 +2,7 @@
 
 use super::command::CommandLine;
 use super::scalar::{Color, ImageFile, Language, Name, Pattern, Region};
+use super::ui::UiTarget;
 use crate::workflow::template::Template;
 
 /// Where in its document a value stands, for reports: a JSON pointer, and line and column from 1 (0 where unknown, as in JSON
@@ -68,8 +69,12 @@ impl Side {
 pub enum Find {
     Image(ImageTarget),
     Window(WindowTarget),
-    /// Read off the screen.
+    /// As applications tell it, else read off the screen.
     Text(TextTarget),
+    /// As applications tell it.
+    Ui(UiTarget),
+    /// Whatever field takes text beside something: what is typed into.
+    Field,
     /// Whatever text stands beside something: what `extract` reads.
     AnyText,
     /// Physical pixels of the desktop; with `in`, counted from the upper left corner of what that finds.
@@ -136,7 +141,7 @@ pub enum TitleMatch {
 /// A read-only check that holds or does not.
 #[derive(Clone, Debug)]
 pub enum Probe {
-    /// Holds while the target (image, text or window) can be found.
+    /// Holds while the target (image, text, ui or window) can be found.
     Visible(Target),
     Pixel(PixelProbe),
     /// A running program's file name, without directory, `.exe` optional.

@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 
 use super::Reader;
 use super::fields::Fields;
-use super::target::{LATER, transpose};
-use super::unavailable;
+use super::target::transpose;
 use crate::workflow::limits;
 use crate::workflow::model::{
     Action, Assertion, Category, Extract, Fail, Find, How, Launching, Screenshot, Stillness, Subject, Target,
 };
 use crate::workflow::node::{Node, Tree};
 
-pub(super) const ACTIONS: [&str; 31] = [
+pub(super) const ACTIONS: [&str; 37] = [
     "click",
     "double_click",
     "right_click",
@@ -22,6 +21,12 @@ pub(super) const ACTIONS: [&str; 31] = [
     "type",
     "key",
     "paste",
+    "select",
+    "set_checked",
+    "menu",
+    "invoke",
+    "set_value",
+    "focus",
     "wait",
     "wait_gone",
     "wait_stable",
@@ -66,6 +71,10 @@ impl Reader {
             "type" => self.type_text(node).map(Action::Type),
             "key" => self.chords(node).map(Action::Key),
             "paste" => self.paste(node),
+            "select" | "set_checked" | "invoke" | "set_value" | "focus" => {
+                self.control(name, node).map(|control| Action::Control(Box::new(control)))
+            }
+            "menu" => self.path(node).map(Action::Menu),
             "wait" => self.watch(node).map(Action::Wait),
             "wait_gone" => self.watch(node).map(Action::WaitGone),
             "wait_stable" => self.stillness(node).map(Action::WaitStable),
@@ -117,21 +126,22 @@ impl Reader {
     fn extract(&mut self, node: &Node) -> Option<Extract> {
         let mut fields = Fields::or_empty(node, "`extract`", self)?;
         let from = fields.take("from").map(|node| self.source(node));
-        let words = [("auto", How::Auto), ("clipboard", How::Clipboard), ("ocr", How::Ocr)];
+        let words = [("auto", How::Auto), ("ui", How::Ui), ("clipboard", How::Clipboard), ("ocr", How::Ocr)];
         let how_node = fields.take("how");
-        let how = how_node.map(|node| self.choice(node, &words, &unavailable::HOW));
+        let how = how_node.map(|node| self.choice(node, &words, &[]));
         let lang = fields.take("lang");
         let language = lang.map(|node| self.language(node));
         let pattern = fields.take("regex").map(|node| self.pattern(node));
-        fields.finish("`extract`", &LATER, self);
+        fields.finish("`extract`", &[], self);
         let (from, how) = (transpose(from)?, transpose(how)?.unwrap_or_default());
         let off_screen = from.as_ref().is_some_and(|from| matches!(from.find, Find::AnyText));
         match (how, how_node) {
             (How::Clipboard, Some(node)) if off_screen => {
                 self.fault_with(node, "what stands beside something is read off the screen", "leave `how` out");
             }
-            (How::Ocr, Some(node)) if from.is_none() => {
-                self.fault(node, "`how: ocr` needs `from`, which says what to read");
+            (How::Ocr | How::Ui, Some(node)) if from.is_none() => {
+                let how = if how == How::Ui { "ui" } else { "ocr" };
+                self.fault(node, format!("`how: {how}` needs `from`, which says what to read"));
             }
             _ => {}
         }

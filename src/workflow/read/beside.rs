@@ -89,16 +89,20 @@ impl Reader {
         }
         let mut fields = Fields::new(node, "a target", self)?;
         let beside = self.beside(&mut fields, 0);
-        fields.finish("a target", &super::target::LATER, self);
-        let place = super::place(node);
-        Some(Target {
-            find: Find::AnyText,
-            within: None,
-            region: None,
-            offset: (0, 0),
-            index: None,
-            beside: beside?,
-            place,
-        })
+        fields.finish("a target", &[], self);
+        Some(alone(Find::AnyText, beside?, node))
     }
+
+    /// Only what it stands beside: the field there.
+    pub(super) fn field_beside(&mut self, fields: &mut Fields<'_>, depth: usize) -> Option<Target> {
+        let node = fields.node;
+        let offset = fields.take("offset").map(|node| self.offset(node));
+        let beside = self.beside(fields, depth);
+        Some(Target { offset: transpose(offset)?.unwrap_or_default(), ..alone(Find::Field, beside?, node) })
+    }
+}
+
+fn alone(find: Find, beside: Option<Beside>, node: &Node) -> Target {
+    let place = super::place(node);
+    Target { find, within: None, region: None, offset: (0, 0), index: None, beside, place }
 }

@@ -2,7 +2,7 @@
 
 use super::Reader;
 use super::fields::Fields;
-use super::target::{LATER, transpose};
+use super::target::transpose;
 use super::unavailable;
 use crate::workflow::limits;
 use crate::workflow::model::{Action, Button, Chord, Click, Drag, Modifier, Scroll, Target, TypeText, Via};
@@ -23,7 +23,7 @@ impl Reader {
         };
         let modifiers = fields.take("modifiers").map(|node| self.held(node));
         let target = self.flat_target(&mut fields);
-        fields.finish(&what, &LATER, self);
+        fields.finish(&what, &[], self);
         let click = Click {
             target: target?,
             button: transpose(button)?.unwrap_or_default(),
@@ -37,7 +37,7 @@ impl Reader {
     }
 
     /// A target among an action's own keys, or under `target`.
-    fn flat_target(&mut self, fields: &mut Fields<'_>) -> Option<Target> {
+    pub(super) fn flat_target(&mut self, fields: &mut Fields<'_>) -> Option<Target> {
         match fields.take("target") {
             Some(node) => self.target(node),
             None => self.target_fields(fields, 0),
@@ -80,7 +80,7 @@ impl Reader {
         let anywhere = fields.keys().all(|key| matches!(key, "dx" | "dy"));
         let target = if anywhere { None } else { Some(self.flat_target(&mut fields)) };
         fields.allow(&["target"]);
-        fields.finish("`scroll`", &LATER, self);
+        fields.finish("`scroll`", &[], self);
         if dx.is_none() && dy.is_none() {
             self.fault(node, "`scroll` needs `dx` or `dy`, in notches of the wheel");
             return None;
@@ -103,10 +103,13 @@ impl Reader {
         let into = fields.take("into").map(|node| self.target(node));
         let clear = fields.take("clear").and_then(|node| self.boolean(node));
         let secret = fields.take("secret").and_then(|node| self.boolean(node));
-        let words = [("auto", Via::Auto), ("keys", Via::Keys), ("paste", Via::Paste)];
+        let words = [("auto", Via::Auto), ("keys", Via::Keys), ("paste", Via::Paste), ("value", Via::Value)];
         let via = fields.take("via").map(|node| self.choice(node, &words, &unavailable::VIA));
         let read_back = fields.take("read_back").and_then(|node| self.boolean(node));
         fields.finish("`type`", &[], self);
+        if via == Some(Some(Via::Value)) && into.is_none() {
+            self.fault_with(node, "`via: value` gives a field its text", "say which with `into`");
+        }
         if secret == Some(true) && read_back == Some(true) {
             self.fault(
                 node,

@@ -23,6 +23,7 @@ mod pool;
 mod step;
 mod target;
 mod text;
+mod ui;
 mod unavailable;
 mod values;
 mod workflow;

@@ -259,7 +259,7 @@ impl Reader {
         let mut fields = Fields::new(node, "a probe", self)?;
         let timeout = fields.take("timeout").map(|node| self.duration(node));
         let probe = self.probe_fields(&mut fields, 0);
-        fields.finish("a probe", &target::LATER, self);
+        fields.finish("a probe", &[], self);
         Some(Watch { probe: probe?, timeout: target::transpose(timeout)?, place: place(node) })
     }
 }

@@ -3,18 +3,16 @@
 use super::beside::SIDES;
 use super::fields::Fields;
 use super::names::{nearest, one_of};
-use super::{Reader, place, unavailable};
+use super::{Reader, place};
 use crate::workflow::limits;
 use crate::workflow::model::{
     Find, ImageFile, ImageTarget, Name, PixelProbe, Place, Probe, Target, TitleMatch, WindowTarget,
 };
 use crate::workflow::node::{Node, Tree};
 
-pub(super) const PLACES: [&str; 5] = ["image", "text", "window", "at", "any"];
-const PROBES: [&str; 11] =
-    ["image", "text", "window", "pixel", "process", "file", "command", "screen", "any", "all", "not"];
-/// What of the language may stand in a target and is not available yet.
-pub(super) const LATER: [&str; 1] = ["ui"];
+pub(super) const PLACES: [&str; 6] = ["image", "text", "ui", "window", "at", "any"];
+const PROBES: [&str; 12] =
+    ["image", "text", "ui", "window", "pixel", "process", "file", "command", "screen", "any", "all", "not"];
 /// What may stand beside a target.
 const MODIFIERS: [&str; 9] =
     ["in", "region", "offset", "index", "right_of", "left_of", "above", "below", "max_distance"];
@@ -33,7 +31,7 @@ impl Reader {
         self.nested(node, depth)?;
         let mut fields = Fields::new(node, "a target", self)?;
         let target = self.target_fields(&mut fields, depth);
-        fields.finish("a target", &LATER, self);
+        fields.finish("a target", &[], self);
         target
     }
 
@@ -55,6 +53,12 @@ impl Reader {
 
     /// A target whose keys stand among others: the caller finishes the fields.
     pub(super) fn target_fields(&mut self, fields: &mut Fields<'_>, depth: usize) -> Option<Target> {
+        if SIDES.iter().any(|side| fields.peek(side).is_some())
+            && !PLACES.iter().chain(&PROBES).any(|key| fields.peek(key).is_some())
+        {
+            fields.allow(&PLACES);
+            return self.field_beside(fields, depth);
+        }
         let what = self.the_one(fields, &PLACES, "a target")?;
         let node = fields.take(what)?;
         fields.allow(&PLACES);
@@ -66,6 +70,7 @@ impl Reader {
                 image.map(Find::Image)
             }
             "text" => self.text_target(node).map(Find::Text),
+            "ui" => self.ui_target(node).map(Find::Ui),
             "window" => self.window(node).map(Find::Window),
             "at" => self.position(node).map(|(x, y)| Find::At(x, y)),
             _ => self.any_target(node, depth).map(Find::Any),
@@ -82,7 +87,7 @@ impl Reader {
     /// What stands beside it, where that means something. What is found is put in by the caller.
     fn modifiers(&mut self, fields: &mut Fields<'_>, what: &str, depth: usize) -> Option<Target> {
         let meaningful: &[&str] = match what {
-            "image" | "text" => &MODIFIERS,
+            "image" | "text" | "ui" => &MODIFIERS,
             "window" => &["offset", "index"],
             "at" => &["in", "offset"],
             _ => &[],
@@ -130,19 +135,13 @@ impl Reader {
     }
 
     fn nothing_named(&mut self, fields: &mut Fields<'_>, kinds: &[&'static str], what: &str) {
-        let later = unavailable::TARGETS.iter().any(|key| fields.peek(key).is_some());
         let alone = SIDES.iter().find_map(|side| fields.peek(side).map(|node| (side, node)));
         let elsewhere = PROBES.iter().chain(&PLACES).find(|key| !kinds.contains(key) && fields.peek(key).is_some());
         fields.allow(&MODIFIERS);
         fields.allow(&["timeout"]);
-        if let Some((side, node)) = alone.filter(|_| elsewhere.is_none() && !later) {
-            let detail =
-                format!("`{side}` alone means a field, and this version finds fields by what they look like only");
-            self.fault_with(
-                node,
-                detail,
-                "say what stands there: { image: … } or { text: … } with it, or `offset` beside the label",
-            );
+        if let Some((side, node)) = alone.filter(|_| elsewhere.is_none()) {
+            let detail = format!("`{side}` alone means a field to act on, which is no probe");
+            self.fault_with(node, detail, "say what stands there: { image: … }, { text: … } or { ui: … } with it");
         } else if let Some(key) = elsewhere {
             let detail = match *key {
                 "at" => "a position is always there, so it is no probe".to_owned(),
@@ -153,7 +152,7 @@ impl Reader {
                 "at" => self.fault_with(node, detail, "look at its colour with `pixel`"),
                 _ => self.fault(node, detail),
             }
-        } else if !later {
+        } else {
             // An unknown key near to a right one is told by `finish`; here only when there is nothing to go by.
             let slip = fields.keys().any(|key| nearest(key, kinds.iter().copied()).is_some());
             if !slip {
@@ -281,14 +280,14 @@ impl Reader {
         self.nested(node, depth)?;
         let mut fields = Fields::new(node, "a probe", self)?;
         let probe = self.probe_fields(&mut fields, depth);
-        fields.finish("a probe", &LATER, self);
+        fields.finish("a probe", &[], self);
         probe
     }
 
     /// A probe whose keys stand among others: the caller finishes the fields.
     pub(super) fn probe_fields(&mut self, fields: &mut Fields<'_>, depth: usize) -> Option<Probe> {
         let what = self.the_one(fields, &PROBES, "a probe")?;
-        if matches!(what, "image" | "text" | "window") {
+        if matches!(what, "image" | "text" | "ui" | "window") {
             fields.allow(&PROBES);
             return self.target_fields(fields, depth).map(Probe::Visible);
         }

@@ -23,13 +23,17 @@ impl Runner<'_> {
         if action.secret {
             self.redactor.add(&text);
         }
+        if let (Via::Value, Some(into)) = (action.via, &action.into) {
+            self.give_value(into, (&text, action.secret), timeout)?;
+            return Ok(Value::Null);
+        }
         let window = self.ready_to_type(action.into.as_ref(), action.secret, timeout)?;
         if action.clear {
             self.clear_field(window)?;
         }
         self.go_on()?;
         let via = match action.via {
-            Via::Auto => TypeVia::Auto,
+            Via::Auto | Via::Value => TypeVia::Auto,
             Via::Keys => TypeVia::Keys,
             Via::Paste => TypeVia::Paste,
         };

@@ -1,6 +1,7 @@
 //! What each action does, a file a group.
 
 mod artifact;
+mod control;
 mod idle;
 mod keyboard;
 mod pointer;

@@ -1,4 +1,4 @@
-//! Reading: `extract` through the clipboard or off the screen, `read_clipboard`, `set`.
+//! Reading: `extract` through the application, the clipboard or off the screen, `read_clipboard`, `set`.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -8,6 +8,8 @@ use super::keyboard::ctrl;
 use crate::{
     agent::runner::{
         fault::{Break, fault},
+        find::{Meant, Sought},
+        look::Look,
         run::Runner,
     },
     desktop::WindowId,
@@ -23,10 +25,15 @@ const COPIES: u32 = 3;
 
 impl Runner<'_> {
     pub(in crate::agent::runner) fn extract(&mut self, extract: &Extract, timeout: Duration) -> Result<Value, Break> {
-        if let Some(from) = &extract.from
-            && (extract.how == How::Ocr || matches!(from.find, Find::AnyText))
-        {
-            return self.extract_read(extract, from, timeout);
+        if let Some(from) = &extract.from {
+            let is_control = matches!(from.find, Find::Ui(_) | Find::Field);
+            match extract.how {
+                _ if matches!(from.find, Find::AnyText) => return self.extract_read(extract, from, timeout),
+                How::Ocr => return self.extract_read(extract, from, timeout),
+                How::Ui => return self.extract_told(extract, from, timeout),
+                How::Auto if is_control => return self.extract_told(extract, from, timeout),
+                How::Auto | How::Clipboard => {}
+            }
         }
         let window = match &extract.from {
             Some(from) => self.focus_on(from, timeout)?,
@@ -38,6 +45,27 @@ impl Runner<'_> {
                 Category::Assertion,
                 "nothing came to the clipboard: the field is empty, or the application does not copy with ctrl+a, ctrl+c",
             ),
+        }
+    }
+
+    /// As the application tells it: waited for until there is text, and the pattern matches where there is one.
+    fn extract_told(&mut self, extract: &Extract, from: &Target, timeout: Duration) -> Result<Value, Break> {
+        let begun = self.world.now().mono;
+        let hit = self.seek(from, timeout)?;
+        let left = timeout.saturating_sub(self.world.now().mono.since(begun));
+        let mut last = None;
+        self.until(left, |runner| {
+            let mut look = Look::default();
+            let Sought::Found(hit) = runner.find(from, Meant::One, &mut look)? else { return Ok(None) };
+            let Some(element) = runner.element_of(&hit, &mut look)? else { return Ok(None) };
+            let Some(text) = runner.told_by(&element, &mut look)? else { return Ok(None) };
+            let fits = extract.pattern.as_ref().is_none_or(|pattern| pattern.is_match(&text));
+            last = Some(text);
+            Ok(fits.then_some(()))
+        })?;
+        match last {
+            Some(text) => self.pick(&text, extract.pattern.as_ref()),
+            None => fault(Category::Assertion, format!("{} tells of no text", hit.what)),
         }
     }
 
