@@ -160,3 +160,90 @@ fn told<'e>(elements: impl IntoIterator<Item = &'e Element>) -> Vec<String> {
 fn plain(name: &str) -> &str {
     name.trim().trim_end_matches(['.', '…']).trim_end()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desktop::{
+        WindowId,
+        ui::{ElementId, States},
+    };
+
+    const APP: u32 = 7;
+
+    fn window(id: u64, title: &str, pid: u32, rect: Rect) -> Window {
+        Window {
+            id: WindowId(id),
+            title: title.into(),
+            class: String::new(),
+            process: String::new(),
+            pid: Some(pid),
+            rect,
+            client: rect,
+            focused: id == 1,
+            minimised: false,
+            maximised: false,
+        }
+    }
+
+    fn element(parent: Option<usize>, role: &'static str, name: &str, rect: Option<Rect>) -> Element {
+        Element {
+            id: ElementId { owner: "app".into(), object: format!("{parent:?}/{name}") },
+            parent,
+            role,
+            name: name.into(),
+            key: String::new(),
+            value: None,
+            rect,
+            pid: APP,
+            states: States { enabled: true, ..States::default() },
+        }
+    }
+
+    fn clinic(windows: Vec<Window>) -> Scene {
+        let mut page = element(Some(0), "generic", "", Some(Rect::new(0, 40, 200, 60)));
+        page.states.clips = true;
+        let elements = vec![
+            element(None, "window", "Clinic", Some(Rect::new(0, 0, 200, 200))),
+            element(Some(0), "menubar", "", Some(Rect::new(0, 0, 200, 20))),
+            page,
+            element(Some(1), "menu", "File", Some(Rect::new(0, 0, 40, 20))),
+            element(Some(2), "button", "Save", Some(Rect::new(10, 50, 40, 20))),
+            element(Some(2), "button", "Far down", Some(Rect::new(10, 500, 40, 20))),
+            element(Some(3), "menuitem", "Print...", Some(Rect::new(0, 20, 80, 20))),
+            element(Some(3), "menuitem", "Recent", None),
+        ];
+        Scene::new(elements.into(), windows)
+    }
+
+    fn at(scene: &Scene, name: &str) -> usize {
+        scene.all().find(|at| scene.get(*at).name == name).unwrap()
+    }
+
+    #[test]
+    fn seen_is_what_no_window_covers_and_no_page_hides() {
+        let own = window(1, "Clinic", APP, Rect::new(0, 0, 200, 200));
+        let scene = clinic(vec![own.clone()]);
+        assert_eq!(scene.shown(at(&scene, "Save")), Some(Rect::new(10, 50, 40, 20)));
+        assert!(scene.why_hidden(at(&scene, "Far down")).contains("scrolled out of sight"));
+        assert!(scene.why_hidden(at(&scene, "Recent")).contains("its menu is closed"));
+        let over = window(2, "News", 9, Rect::new(0, 0, 100, 100));
+        let scene = clinic(vec![over.clone(), own.clone()]);
+        assert!(scene.why_hidden(at(&scene, "Save")).contains("covered by the window \"News\""));
+        assert!(scene.shown(at(&scene, "Print...")).is_some(), "an open menu is above everything");
+        let scene = clinic(vec![own.clone(), over]);
+        assert!(scene.shown(at(&scene, "Save")).is_some(), "a window behind covers nothing");
+        let scene = clinic(vec![Window { minimised: true, ..own }]);
+        assert!(scene.why_hidden(at(&scene, "Save")).contains("is minimised"));
+    }
+
+    #[test]
+    fn an_entry_of_a_menu_is_named_without_its_dots() {
+        let scene = clinic(vec![window(1, "Clinic", APP, Rect::new(0, 0, 200, 200))]);
+        let file = scene.menu_entry(None, "File").unwrap();
+        assert_eq!(scene.menu_entry(Some(&file), "Print").unwrap().name, "Print...");
+        assert_eq!(scene.menu_entry(Some(&file), "Recent").unwrap_err(), ["\"Print...\""], "only what is shown");
+        let behind = clinic(vec![window(2, "Clinic", APP, Rect::new(0, 0, 200, 200))]);
+        assert!(behind.menu_entry(None, "File").is_err(), "the menu bar is that of the window in front");
+    }
+}

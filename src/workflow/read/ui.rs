@@ -123,7 +123,7 @@ mod tests {
             ("menu: 'File > > Print'", "is empty"),
             ("set_value: { ui: Name }", "needs `value`"),
             ("select: { ui: Country }", "needs `option`"),
-            ("set_checked: { ui: Urgent, checked: maybe }", "maybe"),
+            ("set_checked: { ui: Urgent, checked: maybe }", "true or false is needed"),
             ("invoke: Save", "a bare string is no target"),
             ("wait: { right_of: { text: MRN } }", "no probe"),
             ("type: { text: x, via: value }", "`into`"),

@@ -20,6 +20,9 @@ use crate::{
     workflow::{Checked, Control, Request, Target, Template},
 };
 
+/// How long a menu may take to close once one of its entries was asked for.
+const CLOSES_WITHIN: Duration = Duration::from_secs(2);
+
 impl Runner<'_> {
     pub(in crate::agent::runner) fn control(&mut self, control: &Control, timeout: Duration) -> Result<Value, Break> {
         let request = self.filled(&control.request)?;
@@ -163,7 +166,20 @@ impl Runner<'_> {
             self.ask(&entry, &Act::Invoke)?;
             above = Some(entry);
         }
+        if let Some(entry) = above {
+            self.menu_closes(&entry)?;
+        }
         Ok(Value::Null)
+    }
+
+    /// Once its menu is closed, an entry has been carried out. One whose menu stays open is no failure.
+    fn menu_closes(&mut self, entry: &Element) -> Result<(), Break> {
+        self.until(CLOSES_WITHIN, |runner| {
+            let elements = Look::default().elements(runner)?;
+            let is_open = elements.iter().any(|now| now.id == entry.id && now.rect.is_some());
+            Ok((!is_open).then_some(()))
+        })?;
+        Ok(())
     }
 
     fn ask(&mut self, element: &Element, act: &Act) -> Result<(), Break> {

@@ -226,3 +226,8 @@ fn a_black_screen_is_told_as_such_and_not_as_a_target_not_found() {
     assert_eq!(failure.category, Category::Desktop);
     assert!(failure.message.contains("locked or disconnected"), "{}", failure.message);
 }
+
+#[test]
+fn documents_and_desktops_have_the_same_roles() {
+    assert_eq!(crate::workflow::Role::ALL, crate::desktop::ui::ROLES);
+}
