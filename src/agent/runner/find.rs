@@ -32,7 +32,7 @@ pub(super) struct Hit {
     /// The window it is, or lies in by `in`.
     pub(super) window: Option<Window>,
     /// The control it is, where its application told of it.
-    pub(super) element: Option<Element>,
+    pub(super) element: Option<Box<Element>>,
 }
 
 /// The best of what was not good enough.

@@ -53,9 +53,8 @@ impl Runner<'_> {
             | Action::Set(_)
             | Action::Fail(_)
             | Action::Assert(Assertion::Expression(_)) => Duration::ZERO,
-            Action::Drag(_) => sought.saturating_add(sought),
-            // Until it is enabled, and until it shows that it was done.
-            Action::Control(_) => sought.saturating_add(sought),
+            // Both ends; a control until it is enabled, and until it shows that it was done.
+            Action::Drag(_) | Action::Control(_) => sought.saturating_add(sought),
             Action::Menu(path) => {
                 let depth = path.source().split(PATH_SEPARATOR).count();
                 sought.saturating_mul(u32::try_from(depth).unwrap_or(u32::MAX))

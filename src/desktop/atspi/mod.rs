@@ -134,7 +134,7 @@ fn name_by_labels(elements: &mut [Element], labels: &HashMap<usize, ElementId>) 
     for (at, label) in labels {
         let name = elements.iter().find(|element| element.id == *label).map(|element| element.name.clone());
         if let Some(name) = name {
-            elements[*at].name = name.trim_end().trim_end_matches(':').to_owned();
+            name.trim_end().trim_end_matches(':').clone_into(&mut elements[*at].name);
         }
     }
 }

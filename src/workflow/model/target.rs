@@ -72,7 +72,7 @@ pub enum Find {
     /// As applications tell it, else read off the screen.
     Text(TextTarget),
     /// As applications tell it.
-    Ui(UiTarget),
+    Ui(Box<UiTarget>),
     /// Whatever field takes text beside something: what is typed into.
     Field,
     /// Whatever text stands beside something: what `extract` reads.

@@ -70,7 +70,7 @@ impl Reader {
                 image.map(Find::Image)
             }
             "text" => self.text_target(node).map(Find::Text),
-            "ui" => self.ui_target(node).map(Find::Ui),
+            "ui" => self.ui_target(node).map(|target| Find::Ui(Box::new(target))),
             "window" => self.window(node).map(Find::Window),
             "at" => self.position(node).map(|(x, y)| Find::At(x, y)),
             _ => self.any_target(node, depth).map(Find::Any),

@@ -1,4 +1,4 @@
-//! Controls through their applications, without mouse or keyboard: invoke, focus, set_value, set_checked, select, menu.
+//! Controls through their applications, without mouse or keyboard: invoke, focus, change, select, menu.
 //!
 //! That an application agreed is not that it happened: what can be looked at afterwards is, until it shows.
 

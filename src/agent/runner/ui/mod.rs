@@ -70,7 +70,7 @@ impl Runner<'_> {
         // A button and the label in it may have one name: the control is meant.
         let outermost =
             |at: &&usize| !scene.chain(**at).any(|around| fitting.contains(&around) && !scene.is_root(around));
-        let shown = fitting.iter().filter(outermost).filter_map(|at| Some((*at, self.place_in(&scene, *at, area)?)));
+        let shown = fitting.iter().filter(outermost).filter_map(|at| Some((*at, place_in(&scene, *at, area)?)));
         let hits: Vec<Hit> = shown.map(|(at, rect)| self.ui_hit(&scene, at, rect)).collect();
         if hits.is_empty() {
             let reason = match fitting.first() {
@@ -93,8 +93,7 @@ impl Runner<'_> {
         let fields: Vec<usize> = scene.all().filter(is_field).collect();
         // Of a combo box that is typed into, the field in it.
         let is_whole = |at: &usize| !fields.iter().any(|other| scene.chain(*other).any(|around| around == *at));
-        let shown =
-            fields.iter().copied().filter(is_whole).filter_map(|at| Some((at, self.place_in(&scene, at, area)?)));
+        let shown = fields.iter().copied().filter(is_whole).filter_map(|at| Some((at, place_in(&scene, at, area)?)));
         let hits: Vec<Hit> = shown.map(|(at, rect)| self.ui_hit(&scene, at, rect)).collect();
         if hits.is_empty() {
             let reason = Some("no field there takes text, as far as its application tells".to_owned());
@@ -114,7 +113,7 @@ impl Runner<'_> {
         let mut whole = Vec::new();
         let mut parts = Vec::new();
         for at in scene.all() {
-            let Some(rect) = self.place_in(&scene, at, area) else { continue };
+            let Some(rect) = place_in(&scene, at, area) else { continue };
             let Some(text) = visible_text(scene.get(at)) else { continue };
             let is_field = scene.get(at).states.editable;
             let lines: Vec<Line> = text.lines().map(|line| as_line(line, rect)).collect();
@@ -145,7 +144,7 @@ impl Runner<'_> {
         let area = Area::beside(area, anchor);
         let mut places = Vec::new();
         for at in scene.all() {
-            let Some(rect) = self.place_in(&scene, at, &area) else { continue };
+            let Some(rect) = place_in(&scene, at, &area) else { continue };
             if let Some(text) = visible_text(scene.get(at)) {
                 places.push(Place { text: text.trim().to_owned(), rect, confidence: 1.0 });
             }
@@ -156,7 +155,7 @@ impl Runner<'_> {
     /// The control that a place is, or that lies under it.
     pub(super) fn element_of(&mut self, hit: &Hit, look: &mut Look) -> Result<Option<Element>, Break> {
         if let Some(element) = &hit.element {
-            return Ok(Some(element.clone()));
+            return Ok(Some((**element).clone()));
         }
         let scene = self.scene(look)?;
         let under = scene.all().filter(|at| scene.shown(*at).is_some_and(|rect| rect.contains(hit.point)));
@@ -186,19 +185,6 @@ impl Runner<'_> {
         Ok(Some(texts.join("\n")))
     }
 
-    /// Where it is shown, when that is where to look.
-    fn place_in(&self, scene: &Scene, at: usize, area: &Area) -> Option<Rect> {
-        let rect = scene.shown(at)?;
-        let inside = rect.intersect(&area.rect)?;
-        match area.anchor {
-            // What the anchor lies in is not beside it.
-            Some(anchor) if rect.intersect(&anchor) == Some(anchor) => None,
-            // Most of one side of it lies on the anchor's line, or in its column.
-            Some(_) => (inside.height * 2 > rect.height || inside.width * 2 > rect.width).then_some(rect),
-            None => area.rect.contains(rect.center()).then_some(rect),
-        }
-    }
-
     fn ui_hit(&self, scene: &Scene, at: usize, rect: Rect) -> Hit {
         let element = scene.get(at);
         Hit {
@@ -208,8 +194,21 @@ impl Runner<'_> {
             rect,
             point: rect.center(),
             window: scene.window_of(at).cloned(),
-            element: Some(element.clone()),
+            element: Some(Box::new(element.clone())),
         }
+    }
+}
+
+/// Where it is shown, when that is where to look.
+fn place_in(scene: &Scene, at: usize, area: &Area) -> Option<Rect> {
+    let rect = scene.shown(at)?;
+    let inside = rect.intersect(&area.rect)?;
+    match area.anchor {
+        // What the anchor lies in is not beside it.
+        Some(anchor) if rect.intersect(&anchor) == Some(anchor) => None,
+        // Most of one side of it lies on the anchor's line, or in its column.
+        Some(_) => (inside.height * 2 > rect.height || inside.width * 2 > rect.width).then_some(rect),
+        None => area.rect.contains(rect.center()).then_some(rect),
     }
 }
 
