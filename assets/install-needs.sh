@@ -12,12 +12,13 @@ cd "$(dirname "$0")/.."
 
 DENY_VERSION=0.20.2
 
-# What must be there, and the Debian package that brings it: a command, or a file by its path.
+# What must be there, and the Debian package that brings it: a command, or a file by its path or a pattern of it.
 BUILD_NEEDS="cc:gcc /usr/include/stdlib.h:libc6-dev"
 FUZZ_NEEDS="c++:g++"
 DESKTOP_NEEDS="Xvfb:xvfb openbox:openbox galculator:galculator mousepad:mousepad xterm:xterm curl:curl jq:jq
   xclip:xclip xdotool:xdotool tesseract:tesseract-ocr dbus-daemon:dbus-daemon
-  /usr/libexec/at-spi-bus-launcher:at-spi2-core
+  /usr/libexec/at-spi-bus-launcher:at-spi2-core /usr/lib/python3/dist-packages/gi/__init__.py:python3-gi
+  /usr/lib/$(uname -m)-linux-gnu/girepository-1.0/Gtk-3.0.typelib:gir1.2-gtk-3.0 /usr/lib/python3.*/tkinter/__init__.py:python3-tk
   /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core"
 
 fail() {
@@ -27,7 +28,7 @@ fail() {
 
 present() {
     case $1 in
-        /*) [ -e "$1" ] ;;
+        /*) compgen -G "$1" >/dev/null ;;
         *) command -v "$1" >/dev/null ;;
     esac
 }

@@ -9,6 +9,8 @@ mod controls;
 mod idle;
 #[path = "runner_x11/saved.rs"]
 mod saved;
+#[path = "runner_x11/tables.rs"]
+mod tables;
 #[path = "runner_x11/text.rs"]
 mod text;
 #[path = "runner_x11/try_step.rs"]

@@ -37,7 +37,7 @@ pub use keys::{Button, Chord, Key, KeyError, Modifier, NamedKey};
 pub use process::ProcessError;
 pub use stopwatch::Stopwatch;
 pub use thread::DesktopHandle;
-use ui::{Act, Element, ElementId};
+use ui::{Act, Element, ElementId, Grid};
 
 /// One window's name in its system, good while the window lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -182,6 +182,12 @@ pub trait Desktop {
     /// The control trees of these processes, parents before their children. Empty where they tell nothing.
     fn elements(&mut self, pids: &[u32]) -> Result<Vec<Element>, DesktopError> {
         let _ = pids;
+        Err(no_tree())
+    }
+
+    /// The first rows of a table; `None` where the element tells of no rows and columns.
+    fn table(&mut self, element: &ElementId, rows: usize) -> Result<Option<Grid>, DesktopError> {
+        let _ = (element, rows);
         Err(no_tree())
     }
 

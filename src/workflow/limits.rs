@@ -73,6 +73,9 @@ pub const LOOP_ITEMS: usize = 10_000;
 pub const LOOP_KEY_BYTES: usize = 256;
 /// Bytes of the result of one item of a loop that is kept over attempts.
 pub const LOOP_RESULT_BYTES: usize = 16 * 1024;
+/// Rows and columns of one `read_table`.
+pub const TABLE_ROWS: u32 = 10_000;
+pub const TABLE_COLUMNS: usize = 100;
 /// Bytes of the variables that are kept with a commit.
 pub const JOURNAL_BYTES: usize = 256 * 1024;
 /// Attempts of a job.

@@ -5,7 +5,7 @@ use std::{cell::Cell, time::Duration};
 use crate::desktop::{
     Attestation, Button, Chord, Color, Desktop, DesktopError, DesktopHandle, Display, Frame, Modifier, Pass, Point,
     TypeOptions, Typed, Window, WindowId,
-    ui::{Act, Element, ElementId},
+    ui::{Act, Element, ElementId, Grid},
 };
 
 /// For calls that ask or do one small thing.
@@ -13,6 +13,9 @@ const QUICK: Duration = Duration::from_secs(10);
 
 /// For calls that wait for an application: activation, attestation.
 const SLOW: Duration = Duration::from_secs(30);
+
+/// For a table of thousands of rows.
+const LONG: Duration = Duration::from_secs(90);
 
 /// On top, for each character typed.
 const PER_CHARACTER: Duration = Duration::from_millis(100);
@@ -96,6 +99,11 @@ impl Desktop for Hands {
     fn elements(&mut self, pids: &[u32]) -> Result<Vec<Element>, DesktopError> {
         let pids = pids.to_vec();
         self.call("elements", QUICK, move |desktop| desktop.elements(&pids))
+    }
+
+    fn table(&mut self, element: &ElementId, rows: usize) -> Result<Option<Grid>, DesktopError> {
+        let element = element.clone();
+        self.call("table", LONG, move |desktop| desktop.table(&element, rows))
     }
 
     fn act(&mut self, element: &ElementId, act: &Act) -> Result<(), DesktopError> {

@@ -102,6 +102,7 @@ fn in_words(action: &Action) -> String {
         Action::Screenshot(screenshot) => screenshot.name.source().to_owned(),
         Action::SaveArtifact(save) => format!("{} as {}", save.path.source(), save.name.source()),
         Action::Extract(extract) => extract.from.as_ref().map(describe::target).unwrap_or_default(),
+        Action::ReadTable(table) => describe::target(&table.from),
         Action::Set(values) => values.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
         Action::Run(line) | Action::Launch(Launching::Command(line)) => code(&describe::command(line)),
         Action::Launch(Launching::App(app)) | Action::Close(Subject::App(app)) => app_named(app.as_ref()),

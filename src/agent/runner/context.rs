@@ -246,6 +246,7 @@ fn looks_or_acts(action: &Action) -> bool {
             | Action::WaitGone(_)
             | Action::Assert(Assertion::Probe(_))
             | Action::Extract(_)
+            | Action::ReadTable(_)
             | Action::Run(_)
             | Action::Launch(_)
             | Action::Relaunch

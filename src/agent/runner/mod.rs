@@ -31,6 +31,7 @@ mod resume;
 mod run;
 mod seek;
 mod step;
+mod table;
 #[cfg(test)]
 mod tests;
 mod text;

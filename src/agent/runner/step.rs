@@ -350,6 +350,7 @@ impl Runner<'_> {
             Action::Screenshot(screenshot) => self.screenshot(screenshot),
             Action::SaveArtifact(save) => self.save_artifact(save),
             Action::Extract(extract) => self.extract(extract, timeout),
+            Action::ReadTable(table) => self.read_table(table, timeout),
             Action::ReadClipboard { pattern } => self.read_clipboard(pattern.as_ref()),
             Action::Set(values) => self.set(values),
             Action::Run(line) => self.run_action(line, step.timeout),

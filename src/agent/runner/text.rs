@@ -93,7 +93,13 @@ impl Runner<'_> {
     }
 
     /// The lines of a part of the screen. What was read before and has not changed is not read again.
-    fn read(&mut self, rect: Rect, language: &Language, layout: Layout, look: &mut Look) -> Result<Vec<Line>, Break> {
+    pub(super) fn read(
+        &mut self,
+        rect: Rect,
+        language: &Language,
+        layout: Layout,
+        look: &mut Look,
+    ) -> Result<Vec<Line>, Break> {
         let frame = look.frame(self)?;
         let Some((rect, part)) = frame.rect().intersect(&rect).and_then(|rect| Some((rect, frame.crop(rect)?))) else {
             return Ok(Vec::new());
@@ -111,7 +117,7 @@ impl Runner<'_> {
             let advice = if missing { format!(": install `{language}` for tesseract") } else { String::new() };
             return fault(Category::Agent, format!("tesseract could not read the screen{advice}: {said}"));
         }
-        let lines = ocr::lines(&finished.stdout.text(), crate::desktop::Point::new(rect.x, rect.y));
+        let lines = ocr::lines(&finished.stdout.text(), layout, crate::desktop::Point::new(rect.x, rect.y));
         self.world.readings().keep(&part, rect, (language, layout), &lines);
         Ok(lines)
     }

@@ -6,13 +6,14 @@ use std::{collections::HashMap, time::Duration};
 
 use super::{
     DesktopError, Stopwatch,
-    ui::{Act, Element, ElementId},
+    ui::{Act, Element, ElementId, Grid},
 };
 
 mod act;
 mod bus;
 mod node;
 mod roles;
+mod table;
 
 use bus::Bus;
 use node::{Address, Node};
@@ -22,6 +23,9 @@ const LOOK: Duration = Duration::from_secs(3);
 
 /// For one act on an element.
 const ACT: Duration = Duration::from_secs(3);
+
+/// For a table of thousands of rows.
+const TABLE: Duration = Duration::from_secs(60);
 
 /// Elements of one look; what goes beyond is left out.
 const MAX_ELEMENTS: usize = 5_000;
@@ -68,6 +72,19 @@ impl Tree {
                 act.name()
             ))),
         }
+    }
+
+    pub(super) fn table(
+        &mut self,
+        address: Option<&str>,
+        id: &ElementId,
+        rows: usize,
+    ) -> Result<Option<Grid>, DesktopError> {
+        let bus = self.bus(address)?;
+        let read = bus.within(TABLE, table::read(bus, (&id.owner, &id.object), rows));
+        read.ok_or_else(|| {
+            DesktopError::Refused(format!("the application did not tell of its table within {} s", TABLE.as_secs()))
+        })
     }
 
     fn bus(&mut self, address: Option<&str>) -> Result<&Bus, DesktopError> {

@@ -53,6 +53,8 @@ pub enum Layout {
     Page,
     /// One paragraph.
     Block,
+    /// Lines of cells, of which none may be missing: doubtful words are kept where they have letters or digits.
+    Table,
     Line,
 }
 
@@ -61,7 +63,7 @@ pub fn program(language: &str, layout: Layout) -> Program {
     let mode = match layout {
         Layout::Sparse => "11",
         Layout::Page => "3",
-        Layout::Block => "6",
+        Layout::Block | Layout::Table => "6",
         Layout::Line => "7",
     };
     let arguments = ["stdin", "stdout", "-l", language, "--psm", mode, "tsv"].map(str::to_owned).to_vec();

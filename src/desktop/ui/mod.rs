@@ -120,6 +120,14 @@ pub struct States {
     pub expanded: Option<bool>,
 }
 
+/// A table as its application tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grid {
+    /// The headings; empty texts where it has none.
+    pub columns: Vec<String>,
+    pub rows: Vec<Vec<String>>,
+}
+
 /// What can be asked of an element without mouse or keyboard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {

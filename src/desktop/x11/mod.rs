@@ -12,7 +12,7 @@ use super::{
     Stopwatch, TypeOptions, TypeVia, Typed, Window, WindowId,
     atspi::Tree,
     typing,
-    ui::{Act, Element, ElementId},
+    ui::{Act, Element, ElementId, Grid},
 };
 
 mod alive;
@@ -197,6 +197,10 @@ impl Desktop for X11 {
 
     fn elements(&mut self, pids: &[u32]) -> Result<Vec<Element>, DesktopError> {
         self.tree.elements(windows::accessibility_bus(&self.link)?.as_deref(), pids)
+    }
+
+    fn table(&mut self, element: &ElementId, rows: usize) -> Result<Option<Grid>, DesktopError> {
+        self.tree.table(windows::accessibility_bus(&self.link)?.as_deref(), element, rows)
     }
 
     fn act(&mut self, element: &ElementId, act: &Act) -> Result<(), DesktopError> {

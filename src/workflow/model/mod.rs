@@ -17,6 +17,7 @@ mod key;
 mod pool;
 mod scalar;
 mod step;
+mod table;
 mod target;
 mod ui;
 mod workflow;
@@ -38,6 +39,7 @@ pub use step::{
     Action, Assertion, Button, Click, Condition, Drag, Extract, Fail, How, Launching, Screenshot, ScreenshotWhen,
     Scroll, Step, Stillness, Subject, TypeText, Via, Watch,
 };
+pub use table::ReadTable;
 pub use target::{
     Beside, Find, ImageTarget, PixelProbe, Place, Position, Probe, Side, Target, TextTarget, TitleMatch, WantedText,
     WindowTarget,

@@ -12,6 +12,7 @@ use super::flow::{Repeat, Try};
 use super::idle::Idleness;
 use super::key::{Chord, Modifier};
 use super::scalar::{Category, Language, Name, Pattern, Region};
+use super::table::ReadTable;
 use super::target::{Place, Probe, Target};
 use super::ui::Control;
 use crate::workflow::expression::Expression;
@@ -104,6 +105,7 @@ pub enum Action {
     Screenshot(Screenshot),
     SaveArtifact(SaveArtifact),
     Extract(Extract),
+    ReadTable(Box<ReadTable>),
     ReadClipboard {
         pattern: Option<Pattern>,
     },
@@ -152,6 +154,7 @@ impl Action {
             Self::Screenshot(_) => "screenshot",
             Self::SaveArtifact(_) => "save_artifact",
             Self::Extract(_) => "extract",
+            Self::ReadTable(_) => "read_table",
             Self::ReadClipboard { .. } => "read_clipboard",
             Self::Set(_) => "set",
             Self::Run(_) => "run",

@@ -11,7 +11,7 @@ use crate::workflow::model::{
 };
 use crate::workflow::node::{Node, Tree};
 
-pub(super) const ACTIONS: [&str; 37] = [
+pub(super) const ACTIONS: [&str; 38] = [
     "click",
     "double_click",
     "right_click",
@@ -35,6 +35,7 @@ pub(super) const ACTIONS: [&str; 37] = [
     "screenshot",
     "save_artifact",
     "extract",
+    "read_table",
     "read_clipboard",
     "set",
     "run",
@@ -83,6 +84,7 @@ impl Reader {
             "screenshot" => self.screenshot(node).map(Action::Screenshot),
             "save_artifact" => self.save_artifact(node).map(Action::SaveArtifact),
             "extract" => self.extract(node).map(Action::Extract),
+            "read_table" => self.read_table(node).map(|table| Action::ReadTable(Box::new(table))),
             "read_clipboard" => self.read_clipboard(node),
             "set" => self.set(node),
             "run" => self.command_line(node, "`run`").map(Action::Run),

@@ -17,6 +17,7 @@ mod each;
 mod fields;
 mod flow;
 mod gesture;
+mod grid;
 mod idle;
 mod names;
 mod pool;

@@ -49,7 +49,7 @@ impl Runner<'_> {
         Ok(Scene::new(elements, look.windows(self)?.to_vec()))
     }
 
-    fn scene_if_any(&mut self, look: &mut Look) -> Result<Option<Scene>, Break> {
+    pub(super) fn scene_if_any(&mut self, look: &mut Look) -> Result<Option<Scene>, Break> {
         let elements = look.elements_if_any(self)?;
         if elements.is_empty() {
             return Ok(None);
