@@ -21,9 +21,12 @@ pub mod geometry;
 pub mod image;
 pub mod keys;
 pub mod ocr;
+#[cfg(any(target_os = "linux", windows))]
+mod pointing;
 pub mod process;
 mod stopwatch;
 pub mod thread;
+#[cfg(any(target_os = "linux", windows))]
 mod typing;
 pub mod ui;
 #[cfg(target_os = "linux")]

@@ -5,6 +5,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
+#[cfg(any(target_os = "linux", windows))]
+mod child;
 #[cfg(target_os = "linux")]
 mod run;
 #[cfg(target_os = "linux")]

@@ -4,11 +4,9 @@
 use std::{
     collections::hash_map::RandomState,
     hash::BuildHasher,
-    io::{ErrorKind, Read, Write},
     os::unix::process::{CommandExt, ExitStatusExt},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus},
     sync::{
-        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
         mpsc::{self, RecvTimeoutError},
     },
@@ -18,14 +16,15 @@ use std::{
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
-use super::{Captured, Exit, Finished, ProcessError, Program, RunLimits, tree};
+use super::{
+    Exit, Finished, ProcessError, Program, RunLimits,
+    child::{self, End, Streams},
+    tree,
+};
 use crate::desktop::{Pass, Stopwatch};
 
 /// How often a run looks whether its pass still holds.
 const PASS_CHECK: Duration = Duration::from_millis(50);
-
-/// How long the streams may stay open after the tree is gone.
-const DRAIN: Duration = Duration::from_secs(2);
 
 /// A program started by [`start`]. Dropping it leaves the program running.
 #[derive(Debug)]
@@ -84,8 +83,8 @@ impl Drop for Running {
 pub fn start(program: &Program, pass: &Pass) -> Result<Running, ProcessError> {
     let mark = mark();
     let mut command = command(program, &mark)?;
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let child = spawn_within(&mut command, program, pass)?;
+    child::silent(&mut command);
+    let child = child::spawn_within(&mut command, program, pass)?;
     let pid = child.id();
     Ok(Running { child: Some(child), pid, mark })
 }
@@ -95,50 +94,22 @@ pub fn run(program: &Program, stdin: &[u8], limits: &RunLimits, pass: &Pass) -> 
     let watch = Stopwatch::start();
     let mark = mark();
     let mut command = command(program, &mark)?;
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = spawn_within(&mut command, program, pass)?;
+    child::piped(&mut command);
+    let mut child = child::spawn_within(&mut command, program, pass)?;
     let pid = child.id();
 
-    if let Some(mut pipe) = child.stdin.take() {
-        let bytes = stdin.to_vec();
-        // A program that does not read its input must not stop us; the pipe breaks when it ends.
-        spawn(format!("stdin-{pid}"), move || drop(pipe.write_all(&bytes)));
-    }
-    let stdout = child.stdout.take().map(|pipe| Stream::read(format!("stdout-{pid}"), pipe, limits.stdout_bytes));
-    let stderr = child.stderr.take().map(|pipe| Stream::read(format!("stderr-{pid}"), pipe, limits.stderr_bytes));
+    let streams = Streams::of(&mut child, stdin, limits);
 
     let end = await_end(pid, &watch, limits.timeout, pass);
     tree::kill(pid, &mark);
     let status = child.wait();
-    let [stdout, stderr] = [stdout, stderr].map(|stream| stream.map(Stream::finish).unwrap_or_default());
-
-    let name = program.program.clone();
-    match end {
-        End::TimedOut => Err(ProcessError::TimedOut { program: name, limit: limits.timeout, stdout, stderr }),
-        End::Fenced => Err(ProcessError::Fenced { program: name }),
-        End::Exited => {
-            let status = status.map_err(|error| ProcessError::Lost { program: name, reason: error.to_string() })?;
-            Ok(Finished { exit: exit(status), stdout, stderr, took: watch.elapsed() })
-        }
-    }
-}
-
-/// Looks at the pass right before: whoever was stopped in between must not begin anything.
-fn spawn_within(command: &mut Command, program: &Program, pass: &Pass) -> Result<Child, ProcessError> {
-    pass.check().map_err(|_| ProcessError::Fenced { program: program.program.clone() })?;
-    command.spawn().map_err(|error| not_started(program, &error))
-}
-
-enum End {
-    Exited,
-    TimedOut,
-    Fenced,
+    streams.concluded(end, status.map(exit), program, limits.timeout, watch.elapsed())
 }
 
 /// Waits without reaping.
 fn await_end(pid: u32, watch: &Stopwatch, timeout: Duration, pass: &Pass) -> End {
     let (tell, told) = mpsc::channel();
-    spawn(format!("wait-{pid}"), move || {
+    child::spawn(format!("wait-{pid}"), move || {
         if let Some(id) = wait_for(pid) {
             let ended = || waitid(id.clone(), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
             while matches!(ended(), Err(rustix::io::Errno::INTR)) {}
@@ -157,71 +128,10 @@ fn await_end(pid: u32, watch: &Stopwatch, timeout: Duration, pass: &Pass) -> End
     }
 }
 
-/// One output stream, read on a thread of its own.
-struct Stream {
-    captured: Arc<Mutex<Captured>>,
-    done: mpsc::Receiver<()>,
-}
-
-impl Stream {
-    fn read(name: String, mut pipe: impl Read + Send + 'static, limit: usize) -> Self {
-        let captured = Arc::new(Mutex::new(Captured::default()));
-        let (tell, done) = mpsc::channel();
-        let filled = Arc::clone(&captured);
-        spawn(name, move || {
-            let mut buffer = vec![0; 64 << 10];
-            loop {
-                match pipe.read(&mut buffer) {
-                    Ok(0) => break,
-                    Ok(length) => {
-                        let mut captured = filled.lock().unwrap_or_else(PoisonError::into_inner);
-                        let kept = length.min(limit.saturating_sub(captured.bytes.len()));
-                        captured.bytes.extend_from_slice(&buffer[..kept]);
-                        captured.excess_bytes += (length - kept) as u64;
-                    }
-                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                    Err(_) => break,
-                }
-            }
-            let _ = tell.send(());
-        });
-        Self { captured, done }
-    }
-
-    /// What came, even where somebody outside the tree keeps the stream open.
-    fn finish(self) -> Captured {
-        let _ = self.done.recv_timeout(DRAIN);
-        std::mem::take(&mut *self.captured.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
 fn command(program: &Program, mark: &str) -> Result<Command, ProcessError> {
-    let mut command = Command::new(&program.program);
-    command.args(&program.arguments).process_group(0);
-    for (name, value) in &program.env {
-        if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
-            let reason = format!("`{name}` is no name of an environment variable, or its value holds a zero byte");
-            return Err(ProcessError::NotStarted { program: program.program.clone(), reason });
-        }
-        command.env(name, value);
-    }
-    command.env(tree::MARK, mark);
-    if let Some(cwd) = &program.cwd {
-        if !cwd.is_dir() {
-            return Err(ProcessError::NoDirectory(cwd.clone()));
-        }
-        command.current_dir(cwd);
-    }
+    let mut command = child::command(program)?;
+    command.process_group(0).env(tree::MARK, mark);
     Ok(command)
-}
-
-fn not_started(program: &Program, error: &std::io::Error) -> ProcessError {
-    let program = program.program.clone();
-    match error.kind() {
-        ErrorKind::NotFound => ProcessError::NotFound { program },
-        ErrorKind::PermissionDenied => ProcessError::Forbidden { program },
-        _ => ProcessError::NotStarted { program, reason: error.to_string() },
-    }
 }
 
 fn exit(status: ExitStatus) -> Exit {
@@ -230,11 +140,6 @@ fn exit(status: ExitStatus) -> Exit {
 
 fn wait_for(pid: u32) -> Option<WaitId<'static>> {
     i32::try_from(pid).ok().and_then(Pid::from_raw).map(WaitId::Pid)
-}
-
-fn spawn(name: String, run: impl FnOnce() + Send + 'static) {
-    // Without the thread its channel closes, which ends the waits on it.
-    let _ = thread::Builder::new().name(name).spawn(run);
 }
 
 /// Unique among all programs started on this machine.

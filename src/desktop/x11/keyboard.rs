@@ -55,27 +55,31 @@ impl X11 {
     }
 
     /// Holds modifiers while `act` goes on.
-    pub(super) fn with_modifiers(
+    fn with_modifiers(
         &mut self,
         modifiers: &[Modifier],
         act: impl FnOnce(&mut Self) -> Result<(), DesktopError>,
     ) -> Result<(), DesktopError> {
         self.pass.check()?;
-        let codes = codes_of(&Keymap::read(&self.link)?, modifiers)?;
-        let press = || {
-            codes.iter().try_for_each(|code| {
-                fake(&self.link, *code, true)?;
-                self.link.sync()?;
-                thread::sleep(CHORD_PAUSE);
-                Ok(())
-            })
-        };
-        let result = press().and_then(|()| act(self));
-        for code in codes.iter().rev() {
+        let result = self.press_modifiers(modifiers).and_then(|()| act(self));
+        self.release_modifiers(modifiers)?;
+        result
+    }
+
+    pub(super) fn press_modifiers(&self, modifiers: &[Modifier]) -> Result<(), DesktopError> {
+        for code in codes_of(&Keymap::read(&self.link)?, modifiers)? {
+            fake(&self.link, code, true)?;
+            self.link.sync()?;
+            thread::sleep(CHORD_PAUSE);
+        }
+        Ok(())
+    }
+
+    pub(super) fn release_modifiers(&self, modifiers: &[Modifier]) -> Result<(), DesktopError> {
+        for code in codes_of(&Keymap::read(&self.link)?, modifiers)?.iter().rev() {
             fake(&self.link, *code, false)?;
         }
-        self.link.sync()?;
-        result
+        self.link.sync()
     }
 
     /// Releases every key the server holds for down: a hung thread before us may have left some.

@@ -11,6 +11,7 @@ use super::{
     Attestation, Button, Chord, Color, Desktop, DesktopError, Display, Foreground, Frame, Modifier, Pass, Point, Rect,
     Stopwatch, TypeOptions, TypeVia, Typed, Window, WindowId,
     atspi::Tree,
+    pointing::{self, Mouse as _, Presses},
     typing,
     ui::{Act, Element, ElementId, Grid},
 };
@@ -44,8 +45,7 @@ pub(super) struct X11 {
     clipboard: Clipboard,
     tree: Tree,
     pass: Pass,
-    /// When and where a button was pressed; without a place after a drag.
-    last_press: Option<(Stopwatch, Option<Point>)>,
+    presses: Presses,
     /// Read for the text that is being looked at.
     keymap: Option<(Stopwatch, Keymap)>,
 }
@@ -57,7 +57,16 @@ pub(super) fn open(display: Option<&str>) -> Result<Box<dyn Desktop>, DesktopErr
     let enigo = pointer::connect(&link.name)?;
     let clipboard = Clipboard::open(&link)?;
     let pass = Pass::unfenced();
-    Ok(Box::new(X11 { link, capture, enigo, clipboard, tree: Tree::default(), pass, last_press: None, keymap: None }))
+    Ok(Box::new(X11 {
+        link,
+        capture,
+        enigo,
+        clipboard,
+        tree: Tree::default(),
+        pass,
+        presses: Presses::default(),
+        keymap: None,
+    }))
 }
 
 impl X11 {
@@ -132,15 +141,12 @@ impl X11 {
         Ok(())
     }
 
-    /// Moves the pointer by a pixel and back.
-    fn check_pointer(&mut self, screen: Rect) -> Result<Point, DesktopError> {
-        let unfenced = std::mem::replace(&mut self.pass, Pass::unfenced());
-        let from = self.pointer_place()?;
-        let aside = if from.x > 0 { from.offset(-1, 0) } else { from.offset(1, 0) };
-        let moved = if screen.width > 1 { self.move_to(aside) } else { Ok(()) };
-        let back = moved.and_then(|()| self.move_to(from));
-        self.pass = unfenced;
-        back.map_err(|error| DesktopError::Unavailable(error.to_string())).map(|()| from)
+    /// Looked at before any lease, so without its pass.
+    fn check_pointer(&mut self) -> Result<Point, DesktopError> {
+        let pass = std::mem::replace(&mut self.pass, Pass::unfenced());
+        let place = pointing::nudge(self);
+        self.pass = pass;
+        place
     }
 
     /// From the resource that desktop environments set; 1.0 where nobody does.
@@ -217,23 +223,23 @@ impl Desktop for X11 {
     }
 
     fn pointer(&mut self) -> Result<Point, DesktopError> {
-        self.pointer_place()
+        self.place()
     }
 
     fn move_pointer(&mut self, to: Point) -> Result<(), DesktopError> {
-        self.input(|desktop| desktop.move_to(to))
+        self.input(|desktop| pointing::move_to(desktop, to))
     }
 
     fn click(&mut self, at: Point, button: Button, count: u8, modifiers: &[Modifier]) -> Result<(), DesktopError> {
-        self.input(|desktop| desktop.click_at(at, button, count, modifiers))
+        self.input(|desktop| pointing::click(desktop, at, button, count, modifiers))
     }
 
     fn drag(&mut self, from: Point, to: Point, button: Button, modifiers: &[Modifier]) -> Result<(), DesktopError> {
-        self.input(|desktop| desktop.drag_along(from, to, button, modifiers))
+        self.input(|desktop| pointing::drag(desktop, from, to, button, modifiers))
     }
 
     fn scroll(&mut self, at: Point, dx: i32, dy: i32) -> Result<(), DesktopError> {
-        self.input(|desktop| desktop.scroll_at(at, dx, dy))
+        self.input(|desktop| pointing::scroll(desktop, at, dx, dy))
     }
 
     fn key(&mut self, chord: &Chord) -> Result<(), DesktopError> {
@@ -283,7 +289,7 @@ impl Desktop for X11 {
             let what = "the picture is black though windows are shown: unlock the session, or switch the display on";
             return Err(DesktopError::Unavailable(what.into()));
         }
-        let pointer = self.check_pointer(screen)?;
+        let pointer = self.check_pointer()?;
         let focused = windows::foreground(&self.link)?.map(|window| window.id);
         Ok(Attestation { display, pointer, focused })
     }
