@@ -8,7 +8,7 @@
 //! and returns what happened. It uses std and the back ends' crates only. All coordinates are physical pixels of the whole desktop,
 //! origin top left; all texts are Unicode.
 //!
-//! One system, one back end: Linux with X11 is `x11`. [`open`] picks it; elsewhere it says [`DesktopError::Unsupported`].
+//! One system, one back end: Linux with X11 is `x11`, Windows is `windows`. [`open`] picks it; elsewhere it says [`DesktopError::Unsupported`].
 
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ pub mod thread;
 #[cfg(any(target_os = "linux", windows))]
 mod typing;
 pub mod ui;
+#[cfg(windows)]
+mod windows;
 #[cfg(target_os = "linux")]
 mod x11;
 
@@ -278,11 +280,17 @@ pub fn open_display(name: &str) -> Result<Box<dyn Desktop>, DesktopError> {
     x11::open(Some(name))
 }
 
+/// Opens the desktop of this session with the back end of this system.
+#[cfg(windows)]
+pub fn open() -> Result<Box<dyn Desktop>, DesktopError> {
+    windows::open()
+}
+
 /// This system has no back end yet.
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", windows)))]
 pub fn open() -> Result<Box<dyn Desktop>, DesktopError> {
     Err(DesktopError::Unsupported {
         what: format!("driving the desktop of {}", std::env::consts::OS),
-        instead: "run the agent on Linux with X11".into(),
+        instead: "run the agent on Windows, or on Linux with X11".into(),
     })
 }

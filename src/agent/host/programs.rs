@@ -87,6 +87,14 @@ pub(super) fn end(pid: u32, ask: Ask) {
     let _ = kill_process(pid, signal);
 }
 
+#[cfg(windows)]
+pub(super) fn end(pid: u32, ask: Ask) {
+    match ask {
+        Ask::End => process::ask_to_end(pid),
+        Ask::Kill => process::end_now(pid),
+    }
+}
+
 /// Elsewhere no process is found by name either, so that there is none to end.
-#[cfg(not(unix))]
+#[cfg(not(any(unix, windows)))]
 pub(super) fn end(_pid: u32, _ask: Ask) {}

@@ -23,9 +23,14 @@ pub(super) use tree::name_of;
 #[cfg(target_os = "linux")]
 pub use tree::{find, is_alive, is_stopped};
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub use windows::{Running, ask_to_end, end_now, find, is_alive, is_stopped, run, spent, start};
+
+#[cfg(not(any(target_os = "linux", windows)))]
 mod elsewhere;
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", windows)))]
 pub use elsewhere::{Running, find, is_alive, is_stopped, run, spent, start};
 
 /// What to start. The environment is the agent's own plus `env`.
@@ -131,6 +136,6 @@ pub enum ProcessError {
     Fenced { program: String },
     #[error("`{program}` cannot be watched: {reason}")]
     Lost { program: String, reason: String },
-    #[error("processes cannot be {what} on {} yet: run the agent on Linux", std::env::consts::OS)]
+    #[error("processes cannot be {what} on {} yet: run the agent on Linux or Windows", std::env::consts::OS)]
     Unsupported { what: &'static str },
 }

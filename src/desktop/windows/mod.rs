@@ -1,0 +1,182 @@
+//! Windows: pictures by GDI, input by `SendInput`, windows and clipboard by the system's own calls.
+//!
+//! Every act of input is preceded by a look at the session: a locked, disconnected or secure desktop and a window with higher rights
+//! swallow input without a word. It must not know more than its parent does.
+
+use std::time::Duration;
+
+use super::{
+    Attestation, Button, Chord, Color, Desktop, DesktopError, Display, Foreground, Frame, Modifier, Pass, Point, Rect,
+    TypeOptions, TypeVia, Typed, Window, WindowId,
+    pointing::{self, Presses},
+    typing,
+};
+
+mod capture;
+mod clipboard;
+mod input;
+mod keyboard;
+mod pointer;
+mod session;
+mod windows;
+
+pub(super) use session::session_of;
+pub(super) use windows::close_of;
+
+/// The desktop of the session this process runs in.
+pub(super) struct Win32 {
+    pass: Pass,
+    presses: Presses,
+}
+
+pub(super) fn open() -> Result<Box<dyn Desktop>, DesktopError> {
+    session::check()?;
+    capture::screen()?;
+    Ok(Box::new(Win32 { pass: Pass::unfenced(), presses: Presses::default() }))
+}
+
+impl Win32 {
+    /// Runs one act of input where input arrives; when it fails, nothing stays pressed.
+    fn input(&mut self, act: impl FnOnce(&mut Self) -> Result<(), DesktopError>) -> Result<(), DesktopError> {
+        let result = self.pass.check().and_then(|()| session::check()).and_then(|()| {
+            session::check_rights(windows::foreground().as_ref())?;
+            act(self)
+        });
+        if result.is_err() {
+            input::release_all()?;
+        }
+        result
+    }
+}
+
+impl Desktop for Win32 {
+    fn display(&mut self) -> Result<Display, DesktopError> {
+        let screen = capture::screen()?;
+        Ok(Display {
+            name: session::name(),
+            width: screen.width,
+            height: screen.height,
+            scale: capture::scale(),
+            // The system's own, which is always there.
+            window_manager: Some("Windows".to_owned()),
+        })
+    }
+
+    fn capture(&mut self) -> Result<Frame, DesktopError> {
+        session::check()?;
+        let screen = capture::screen()?;
+        capture::take(&screen, screen.rect())
+    }
+
+    fn pixel(&mut self, at: Point) -> Result<Color, DesktopError> {
+        let screen = capture::screen()?;
+        let outside = || DesktopError::OutsideDesktop { at, width: screen.width, height: screen.height };
+        if !screen.rect().contains(at) {
+            return Err(outside());
+        }
+        let frame = capture::take(&screen, Rect::new(at.x, at.y, 1, 1))?;
+        frame.pixel(Point::new(0, 0)).ok_or_else(outside)
+    }
+
+    fn windows(&mut self) -> Result<Vec<Window>, DesktopError> {
+        windows::list()
+    }
+
+    fn focused_window(&mut self) -> Result<Option<Window>, DesktopError> {
+        windows::focused()
+    }
+
+    fn answers(&mut self, window: WindowId, within: Duration) -> Result<Option<bool>, DesktopError> {
+        windows::answers(window, within).map(Some)
+    }
+
+    fn busy_pointer(&mut self) -> Result<Option<String>, DesktopError> {
+        Ok(pointer::busy())
+    }
+
+    fn activate(&mut self, window: WindowId) -> Result<(), DesktopError> {
+        self.input(|desktop| windows::activate(window, &desktop.pass))
+    }
+
+    fn close(&mut self, window: WindowId) -> Result<(), DesktopError> {
+        self.input(|_| windows::close(window))
+    }
+
+    fn pointer(&mut self) -> Result<Point, DesktopError> {
+        pointer::place()
+    }
+
+    fn move_pointer(&mut self, to: Point) -> Result<(), DesktopError> {
+        self.input(|desktop| pointing::move_to(desktop, to))
+    }
+
+    fn click(&mut self, at: Point, button: Button, count: u8, modifiers: &[Modifier]) -> Result<(), DesktopError> {
+        self.input(|desktop| pointing::click(desktop, at, button, count, modifiers))
+    }
+
+    fn drag(&mut self, from: Point, to: Point, button: Button, modifiers: &[Modifier]) -> Result<(), DesktopError> {
+        self.input(|desktop| pointing::drag(desktop, from, to, button, modifiers))
+    }
+
+    fn scroll(&mut self, at: Point, dx: i32, dy: i32) -> Result<(), DesktopError> {
+        self.input(|desktop| pointing::scroll(desktop, at, dx, dy))
+    }
+
+    fn key(&mut self, chord: &Chord) -> Result<(), DesktopError> {
+        self.input(|_| keyboard::press(chord))
+    }
+
+    fn key_into(&mut self, chord: &Chord, window: WindowId) -> Result<(), DesktopError> {
+        self.input(|desktop| {
+            let expected = Foreground { id: window, title: windows::title_of(window) };
+            typing::check_focus(desktop, &expected)?;
+            keyboard::press(chord)
+        })
+    }
+
+    fn type_text(&mut self, text: &str, options: &TypeOptions) -> Result<Typed, DesktopError> {
+        session::check()?;
+        typing::type_text(self, text, options)
+    }
+
+    fn paste_text(&mut self, text: &str, options: &TypeOptions) -> Result<Typed, DesktopError> {
+        session::check()?;
+        typing::type_text(self, text, &TypeOptions { via: TypeVia::Paste, ..options.clone() })
+    }
+
+    fn read_clipboard(&mut self) -> Result<Option<String>, DesktopError> {
+        clipboard::read()
+    }
+
+    fn write_clipboard(&mut self, text: &str) -> Result<(), DesktopError> {
+        self.input(|_| clipboard::write(text, false))
+    }
+
+    fn clear_clipboard(&mut self) -> Result<(), DesktopError> {
+        clipboard::clear()
+    }
+
+    fn attest(&mut self) -> Result<Attestation, DesktopError> {
+        session::check()?;
+        let display = self.display()?;
+        let shown = windows::list()?.iter().any(|window| !window.minimised);
+        if shown && self.capture()?.is_black() {
+            let what = "the picture is black though windows are shown: unlock the session, or connect to it once";
+            return Err(DesktopError::Unavailable(what.into()));
+        }
+        // Looked at before any lease, so without its pass.
+        let pass = std::mem::replace(&mut self.pass, Pass::unfenced());
+        let pointer = pointing::nudge(self);
+        self.pass = pass;
+        let focused = windows::foreground().map(|window| window.id);
+        Ok(Attestation { display, pointer: pointer?, focused })
+    }
+
+    fn release_all(&mut self) -> Result<(), DesktopError> {
+        typing::Keyboard::release_all(self)
+    }
+
+    fn admit(&mut self, pass: Pass) {
+        self.pass = pass;
+    }
+}
