@@ -1,0 +1,212 @@
+//! Hands and eyes on a real Windows desktop (or Wine's): the back end, real programs, nothing between. One test at a time: there is
+//! one desktop.
+
+#![cfg(windows)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests say what they expect")]
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use deskfleet::desktop::{
+    Button, Chord, Desktop, DesktopError, Frame, Gate, Point, Rect, Stopwatch, TypeOptions, TypeVia, Window, WindowId,
+    image::{Finder, SearchOptions, Template},
+    open,
+    process::{self, Program, Running},
+};
+
+/// How long a program may take to come up on a busy machine.
+const LIMIT: Duration = Duration::from_secs(30);
+
+static DESKTOP: Mutex<()> = Mutex::new(());
+
+/// A program of its own on the desktop, gone at the end of the test.
+struct Session {
+    desktop: Box<dyn Desktop>,
+    running: Option<Running>,
+    window: WindowId,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Session {
+    fn of(program: &str) -> Self {
+        let alone = DESKTOP.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut desktop = open().unwrap();
+        let before: Vec<WindowId> = desktop.windows().unwrap().iter().map(|window| window.id).collect();
+        let program = Program::from_words([program.to_owned()]).unwrap();
+        let running = process::start(&program, &Gate::new().pass()).unwrap();
+        let pid = running.pid();
+        let window = until("its window", || {
+            let windows = desktop.windows().unwrap();
+            let new = windows.into_iter().find(|window| window.pid == Some(pid) && !before.contains(&window.id));
+            new.map(|window| window.id)
+        });
+        desktop.activate(window).unwrap();
+        Self { desktop, running: Some(running), window, _alone: alone }
+    }
+
+    fn window(&mut self) -> Window {
+        self.desktop.windows().unwrap().into_iter().find(|window| window.id == self.window).unwrap()
+    }
+
+    fn press(&mut self, chord: &str) {
+        self.desktop.key(&chord.parse::<Chord>().unwrap()).unwrap();
+    }
+
+    /// All text of the editor that has the focus, through the clipboard.
+    fn whole_text(&mut self) -> String {
+        self.desktop.write_clipboard("nothing was copied").unwrap();
+        self.press("ctrl+a");
+        self.press("ctrl+c");
+        let copied =
+            until("a copy", || self.desktop.read_clipboard().unwrap().filter(|text| text != "nothing was copied"));
+        self.press("Right");
+        copied
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.end(Duration::ZERO);
+        }
+    }
+}
+
+fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let watch = Stopwatch::start();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(watch.left(LIMIT).is_some(), "waited {LIMIT:?} for {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn the_desktop_can_be_worked_on_and_seen() {
+    let mut session = Session::of("notepad");
+    let attested = session.desktop.attest().unwrap();
+    let frame = session.desktop.capture().unwrap();
+    assert_eq!((frame.width(), frame.height()), (attested.display.width, attested.display.height));
+    assert!(!frame.is_black());
+    let window = session.window();
+    assert_eq!(window.process.to_lowercase(), "notepad.exe");
+    assert!(window.focused && window.title.contains("Notepad"), "{window:?}");
+    assert!(frame.rect().contains(window.client.center()), "{window:?}");
+    let middle = window.client.center();
+    assert_eq!(Some(session.desktop.pixel(middle).unwrap()), frame.pixel(middle));
+    assert_eq!(session.desktop.answers(window.id, Duration::from_secs(5)).unwrap(), Some(true));
+    assert!(process::find("NOTEPAD").unwrap().iter().any(|found| Some(found.pid) == window.pid));
+}
+
+#[test]
+fn typed_text_arrives_whatever_it_is() {
+    let mut session = Session::of("notepad");
+    let printable: String = (' '..='~').collect();
+    let text = format!("{printable}\nGrüße an Łukasz, 漢字かな, Привет 🎉\n\tand a tab");
+    let keys = TypeOptions { via: TypeVia::Keys, window: Some(session.window), ..TypeOptions::default() };
+    let typed = session.desktop.type_text(&text, &keys).unwrap();
+    assert_eq!((typed.via, typed.chars), (TypeVia::Keys, text.chars().count()));
+    assert_eq!(session.whole_text(), text);
+}
+
+#[test]
+fn capslock_is_off_while_text_is_typed_and_on_again() {
+    let mut session = Session::of("notepad");
+    session.press("CapsLock");
+    let typed = session.desktop.type_text("Anna", &TypeOptions { via: TypeVia::Keys, ..TypeOptions::default() });
+    session.press("CapsLock");
+    let typed = typed.unwrap();
+    assert!(typed.caps_lock_was_on);
+    assert_eq!(session.whole_text(), "Anna");
+}
+
+#[test]
+fn long_text_is_pasted_and_the_clipboard_is_as_before() {
+    let mut session = Session::of("notepad");
+    session.desktop.write_clipboard("what a person had copied").unwrap();
+    let long: String = "a line with äöü\n".repeat(400);
+    let typed = session.desktop.type_text(&long, &TypeOptions::default()).unwrap();
+    assert_eq!((typed.via, typed.clipboard_restored), (TypeVia::Paste, true));
+    assert_eq!(session.desktop.read_clipboard().unwrap().as_deref(), Some("what a person had copied"));
+    assert_eq!(session.whole_text(), long);
+}
+
+#[test]
+fn a_picture_is_found_and_clicked_and_a_dialog_is_answered() {
+    let mut session = Session::of("notepad");
+    session.desktop.type_text("not to be saved", &TypeOptions::default()).unwrap();
+    let window = session.window();
+    // The menu's first word, cut out of the screen as a person would.
+    let menu = Rect::new(window.client.x + 2, window.client.y - 18, 40, 16);
+    let frame = session.desktop.capture().unwrap();
+    let part = frame.crop(menu).unwrap();
+    let picture = Template::decode(&part.to_png().unwrap()).unwrap();
+    let options = SearchOptions::default();
+    let hit = Finder::new().find(&frame, &picture, &options).one(&options).unwrap();
+    assert_eq!(hit.rect, menu);
+    let before = session.desktop.capture().unwrap();
+    session.desktop.click(hit.rect.center(), Button::Left, 1, &[]).unwrap();
+    until("the menu to open", || {
+        let changed = session.desktop.capture().unwrap().changed_since(&before)?;
+        (changed.height > 60).then_some(())
+    });
+    session.press("Escape");
+    session.press("Escape");
+    session.desktop.close(window.id).unwrap();
+    let asks = until("the question whether to save", || {
+        let windows = session.desktop.windows().unwrap();
+        windows.into_iter().find(|other| other.pid == window.pid && other.id != window.id)
+    });
+    session.desktop.activate(asks.id).unwrap();
+    let error = session.desktop.key_into(&"a".parse().unwrap(), window.id).unwrap_err();
+    assert!(matches!(error, DesktopError::FocusLost { .. }), "{error}");
+    session.press("alt+n");
+    until("the window to close", || {
+        let windows = session.desktop.windows().unwrap();
+        windows.iter().all(|other| other.id != window.id).then_some(())
+    });
+    assert_eq!(session.desktop.activate(window.id), Err(DesktopError::WindowGone(window.id)));
+}
+
+#[test]
+fn the_pointer_goes_everywhere_and_nowhere_else() {
+    let mut session = Session::of("winemine");
+    let display = session.desktop.display().unwrap();
+    let [right, bottom] = [display.width, display.height].map(|side| i32::try_from(side).unwrap() - 1);
+    for at in [Point::new(0, 0), Point::new(right, 0), Point::new(right, bottom), Point::new(317, 211)] {
+        session.desktop.move_pointer(at).unwrap();
+        // Wine hears of its own moves from the X server once more, a moment later.
+        until("the pointer to rest there", || (session.desktop.pointer().unwrap() == at).then_some(()));
+    }
+    let outside = session.desktop.move_pointer(Point::new(right + 1, 5)).unwrap_err();
+    assert!(matches!(outside, DesktopError::OutsideDesktop { .. }), "{outside}");
+}
+
+#[test]
+fn a_field_of_mines_is_clicked_left_and_right() {
+    let mut session = Session::of("winemine");
+    let client = session.window().client;
+    let cell = |x: i32, y: i32| Point::new(client.x + 20 + 16 * x, client.y + 64 + 16 * y);
+    let look = |session: &mut Session| -> Frame { session.desktop.capture().unwrap().crop(client).unwrap() };
+    let before = look(&mut session);
+    session.desktop.click(cell(3, 3), Button::Right, 1, &[]).unwrap();
+    let flagged = until("a flag", || Some(look(&mut session)).filter(|now| !now.same_pixels(&before)));
+    session.desktop.click(cell(0, 0), Button::Left, 1, &[]).unwrap();
+    until("an open cell", || Some(()).filter(|()| !look(&mut session).same_pixels(&flagged)));
+}
+
+#[test]
+fn without_a_pass_nothing_is_pressed() {
+    let mut session = Session::of("notepad");
+    let gate = Gate::new();
+    session.desktop.admit(gate.pass());
+    gate.close();
+    let refused = session.desktop.type_text("never", &TypeOptions { via: TypeVia::Keys, ..TypeOptions::default() });
+    assert_eq!(refused, Err(DesktopError::Fenced));
+    assert_eq!(session.desktop.click(Point::new(10, 10), Button::Left, 1, &[]), Err(DesktopError::Fenced));
+}
