@@ -16,7 +16,7 @@ FOUL_SECONDS ?= 60
 RECORDS ?= 100
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt clippy deny tidy sim chaos schemathesis fuzz bench
+.PHONY: help demo test check fmt clippy deny tidy sim chaos schemathesis fuzz bench windows
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -66,3 +66,7 @@ schemathesis: ## the running controller held against its own description; EXAMPL
 fuzz: ## coverage-guided fuzzing of the parsers of documents, templates, requests and wire types; SECONDS=n for each
 	@assets/install-needs.sh build fuzz
 	SECONDS_EACH=$(SECONDS) tests/fuzz/run.sh
+
+windows: ## the Windows agent: built on Debian, linted, and run under Wine on real programs, the main job included
+	@assets/install-needs.sh build
+	tests/windows/run.sh

@@ -2,7 +2,7 @@
 //! one desktop.
 
 #![cfg(windows)]
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests say what they expect")]
+#![expect(clippy::unwrap_used, reason = "tests say what they expect")]
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},

@@ -15,6 +15,7 @@ use crate::desktop::Pass;
 const DRAIN: Duration = Duration::from_secs(2);
 
 /// Why a run is over.
+#[derive(Clone, Copy)]
 pub(super) enum End {
     Exited,
     TimedOut,

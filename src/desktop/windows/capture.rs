@@ -33,7 +33,7 @@ impl Screen {
         Rect::new(0, 0, self.width, self.height)
     }
 
-    pub(super) fn from_system(&self, x: i32, y: i32) -> Point {
+    pub(super) fn place_of(&self, x: i32, y: i32) -> Point {
         Point::new(x.saturating_sub(self.left), y.saturating_sub(self.top))
     }
 }

@@ -53,15 +53,21 @@ impl Drop for Held {
     }
 }
 
-/// `None` where it is empty. A picture or files are an error only for who must put them back.
-pub(super) fn read() -> Result<Option<String>, DesktopError> {
-    let held = Held::open()?;
+/// What the clipboard holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    Empty,
+    Text(String),
+    /// A picture, files, or whatever cannot be had as text.
+    Other,
+}
+
+pub(super) fn read() -> Result<Content, DesktopError> {
+    let _held = Held::open()?;
     // SAFETY: the memory belongs to the clipboard and stays while it is held open; it is read as far as it is long.
     let text = unsafe {
         if IsClipboardFormatAvailable(CF_UNICODETEXT.0.into()).is_err() {
-            let has_other = CountClipboardFormats() > 0;
-            drop(held);
-            return if has_other { Ok(None) } else { Ok(None) };
+            return Ok(if CountClipboardFormats() == 0 { Content::Empty } else { Content::Other });
         }
         let data = GetClipboardData(CF_UNICODETEXT.0.into()).map_err(|error| failed(&error.message()))?;
         let memory = HGLOBAL(data.0);
@@ -76,7 +82,7 @@ pub(super) fn read() -> Result<Option<String>, DesktopError> {
         let _ = GlobalUnlock(memory);
         text
     };
-    Ok(Some(text.replace("\r\n", "\n")).filter(|text| !text.is_empty()))
+    Ok(if text.is_empty() { Content::Empty } else { Content::Text(text.replace("\r\n", "\n")) })
 }
 
 /// Lines end as the system's programs end them.

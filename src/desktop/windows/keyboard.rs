@@ -10,7 +10,11 @@ use windows::Win32::UI::Input::KeyboardAndMouse::{
     VK_RETURN, VK_RIGHT, VK_RMENU, VK_SCROLL, VK_SNAPSHOT, VK_TAB, VK_UP, VkKeyScanW,
 };
 
-use super::{Win32, clipboard, input, session, windows as shown};
+use super::{
+    Win32,
+    clipboard::{self, Content},
+    input, session, shown,
+};
 use crate::desktop::{
     Chord, DesktopError, Foreground, Key, Modifier, NamedKey, Pass, Stopwatch, TypeOptions,
     typing::{self, Keyboard},
@@ -172,7 +176,8 @@ impl Keyboard for Win32 {
     }
 
     fn paste(&mut self, text: &str, expected: &Foreground, options: &TypeOptions) -> Result<bool, DesktopError> {
-        let former = clipboard::read();
+        // One that does not answer must not keep us from pasting; what it held is lost then.
+        let former = clipboard::read().unwrap_or(Content::Other);
         clipboard::write(text, options.secret)?;
         let pressed = typing::check_focus(self, expected).and_then(|()| press(&options.paste_chord));
         if pressed.is_ok() {
@@ -181,13 +186,12 @@ impl Keyboard for Win32 {
             thread::sleep(PASTE_QUIET);
             shown::answers(expected.id, PASTE)?;
         }
-        let restored = match &former {
-            Ok(Some(text)) => clipboard::write(text, false).map(|()| true),
-            Ok(None) => clipboard::clear().map(|()| true),
-            Err(_) => clipboard::clear().map(|()| false),
-        };
+        match &former {
+            Content::Text(text) => clipboard::write(text, false)?,
+            Content::Empty | Content::Other => clipboard::clear()?,
+        }
         pressed?;
-        restored
+        Ok(former != Content::Other)
     }
 
     fn release_all(&mut self) -> Result<(), DesktopError> {

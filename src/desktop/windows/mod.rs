@@ -18,28 +18,31 @@ mod input;
 mod keyboard;
 mod pointer;
 mod session;
-mod windows;
+mod shown;
 
+use clipboard::Content;
 pub(super) use session::session_of;
-pub(super) use windows::close_of;
+pub(super) use shown::close_of;
 
 /// The desktop of the session this process runs in.
 pub(super) struct Win32 {
     pass: Pass,
     presses: Presses,
+    /// Where the pointer was sent last: a button goes down there, whoever moves the pointer meanwhile.
+    aim: Option<Point>,
 }
 
 pub(super) fn open() -> Result<Box<dyn Desktop>, DesktopError> {
     session::check()?;
     capture::screen()?;
-    Ok(Box::new(Win32 { pass: Pass::unfenced(), presses: Presses::default() }))
+    Ok(Box::new(Win32 { pass: Pass::unfenced(), presses: Presses::default(), aim: None }))
 }
 
 impl Win32 {
     /// Runs one act of input where input arrives; when it fails, nothing stays pressed.
     fn input(&mut self, act: impl FnOnce(&mut Self) -> Result<(), DesktopError>) -> Result<(), DesktopError> {
         let result = self.pass.check().and_then(|()| session::check()).and_then(|()| {
-            session::check_rights(windows::foreground().as_ref())?;
+            session::check_rights(shown::foreground().as_ref())?;
             act(self)
         });
         if result.is_err() {
@@ -79,15 +82,15 @@ impl Desktop for Win32 {
     }
 
     fn windows(&mut self) -> Result<Vec<Window>, DesktopError> {
-        windows::list()
+        shown::list()
     }
 
     fn focused_window(&mut self) -> Result<Option<Window>, DesktopError> {
-        windows::focused()
+        shown::focused()
     }
 
     fn answers(&mut self, window: WindowId, within: Duration) -> Result<Option<bool>, DesktopError> {
-        windows::answers(window, within).map(Some)
+        shown::answers(window, within).map(Some)
     }
 
     fn busy_pointer(&mut self) -> Result<Option<String>, DesktopError> {
@@ -95,11 +98,11 @@ impl Desktop for Win32 {
     }
 
     fn activate(&mut self, window: WindowId) -> Result<(), DesktopError> {
-        self.input(|desktop| windows::activate(window, &desktop.pass))
+        self.input(|desktop| shown::activate(window, &desktop.pass))
     }
 
     fn close(&mut self, window: WindowId) -> Result<(), DesktopError> {
-        self.input(|_| windows::close(window))
+        self.input(|_| shown::close(window))
     }
 
     fn pointer(&mut self) -> Result<Point, DesktopError> {
@@ -128,7 +131,7 @@ impl Desktop for Win32 {
 
     fn key_into(&mut self, chord: &Chord, window: WindowId) -> Result<(), DesktopError> {
         self.input(|desktop| {
-            let expected = Foreground { id: window, title: windows::title_of(window) };
+            let expected = Foreground { id: window, title: shown::title_of(window) };
             typing::check_focus(desktop, &expected)?;
             keyboard::press(chord)
         })
@@ -145,7 +148,10 @@ impl Desktop for Win32 {
     }
 
     fn read_clipboard(&mut self) -> Result<Option<String>, DesktopError> {
-        clipboard::read()
+        Ok(match clipboard::read()? {
+            Content::Text(text) => Some(text),
+            Content::Empty | Content::Other => None,
+        })
     }
 
     fn write_clipboard(&mut self, text: &str) -> Result<(), DesktopError> {
@@ -159,7 +165,7 @@ impl Desktop for Win32 {
     fn attest(&mut self) -> Result<Attestation, DesktopError> {
         session::check()?;
         let display = self.display()?;
-        let shown = windows::list()?.iter().any(|window| !window.minimised);
+        let shown = shown::list()?.iter().any(|window| !window.minimised);
         if shown && self.capture()?.is_black() {
             let what = "the picture is black though windows are shown: unlock the session, or connect to it once";
             return Err(DesktopError::Unavailable(what.into()));
@@ -168,7 +174,7 @@ impl Desktop for Win32 {
         let pass = std::mem::replace(&mut self.pass, Pass::unfenced());
         let pointer = pointing::nudge(self);
         self.pass = pass;
-        let focused = windows::foreground().map(|window| window.id);
+        let focused = shown::foreground().map(|window| window.id);
         Ok(Attestation { display, pointer: pointer?, focused })
     }
 

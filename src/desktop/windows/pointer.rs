@@ -7,9 +7,9 @@ use windows::{
         Foundation::POINT,
         UI::{
             Input::KeyboardAndMouse::{
-                MOUSEEVENTF_ABSOLUTE, MOUSEEVENTF_HWHEEL, MOUSEEVENTF_LEFTDOWN, MOUSEEVENTF_LEFTUP,
-                MOUSEEVENTF_MIDDLEDOWN, MOUSEEVENTF_MIDDLEUP, MOUSEEVENTF_MOVE, MOUSEEVENTF_RIGHTDOWN,
-                MOUSEEVENTF_RIGHTUP, MOUSEEVENTF_VIRTUALDESK, MOUSEEVENTF_WHEEL,
+                INPUT, MOUSE_EVENT_FLAGS, MOUSEEVENTF_ABSOLUTE, MOUSEEVENTF_HWHEEL, MOUSEEVENTF_LEFTDOWN,
+                MOUSEEVENTF_LEFTUP, MOUSEEVENTF_MIDDLEDOWN, MOUSEEVENTF_MIDDLEUP, MOUSEEVENTF_MOVE,
+                MOUSEEVENTF_RIGHTDOWN, MOUSEEVENTF_RIGHTUP, MOUSEEVENTF_VIRTUALDESK, MOUSEEVENTF_WHEEL,
             },
             WindowsAndMessaging::{
                 CURSORINFO, GetCursorInfo, GetCursorPos, GetSystemMetrics, IDC_APPSTARTING, IDC_WAIT, LoadCursorW,
@@ -37,7 +37,7 @@ pub(super) fn place() -> Result<Point, DesktopError> {
     // SAFETY: the pointer is to a local that outlives the call.
     unsafe { GetCursorPos(&raw mut point) }
         .map_err(|error| DesktopError::Unavailable(format!("the pointer cannot be asked for: {}", error.message())))?;
-    Ok(capture::screen()?.from_system(point.x, point.y))
+    Ok(capture::screen()?.place_of(point.x, point.y))
 }
 
 /// The name of the pointer's picture, where it asks to wait.
@@ -67,9 +67,8 @@ impl Mouse for Win32 {
     }
 
     fn put(&mut self, to: Point) -> Result<(), DesktopError> {
-        let screen = capture::screen()?;
-        let flags = MOUSEEVENTF_MOVE | MOUSEEVENTF_ABSOLUTE | MOUSEEVENTF_VIRTUALDESK;
-        input::send(&[input::mouse(flags, absolute(to.x, screen.width), absolute(to.y, screen.height), 0)])
+        self.aim = Some(to);
+        input::send(&[at(to, &capture::screen()?, MOUSE_EVENT_FLAGS(0))])
     }
 
     fn button(&mut self, button: Button, down: bool) -> Result<(), DesktopError> {
@@ -89,7 +88,10 @@ impl Mouse for Win32 {
             (Button::Right, true) => MOUSEEVENTF_RIGHTDOWN,
             (Button::Right, false) => MOUSEEVENTF_RIGHTUP,
         };
-        input::send(&[input::mouse(flags, 0, 0, 0)])
+        match self.aim {
+            Some(aim) => input::send(&[at(aim, &capture::screen()?, flags)]),
+            None => input::send(&[input::mouse(flags, 0, 0, 0)]),
+        }
     }
 
     fn notch(&mut self, dx: i32, dy: i32) -> Result<(), DesktopError> {
@@ -113,6 +115,12 @@ impl Mouse for Win32 {
     fn presses(&mut self) -> &mut Presses {
         &mut self.presses
     }
+}
+
+/// The pointer goes there, and what else is asked for happens there.
+fn at(point: Point, screen: &capture::Screen, what: MOUSE_EVENT_FLAGS) -> INPUT {
+    let flags = MOUSEEVENTF_MOVE | MOUSEEVENTF_ABSOLUTE | MOUSEEVENTF_VIRTUALDESK | what;
+    input::mouse(flags, absolute(point.x, screen.width), absolute(point.y, screen.height), 0)
 }
 
 /// The middle of the pixel, so that rounding does not lead to its neighbour.

@@ -23,7 +23,7 @@ use windows::Win32::{
     },
 };
 
-use super::windows::pid_of;
+use super::shown::pid_of;
 use crate::desktop::{DesktopError, Foreground};
 
 /// The one that applications run on. Others are the log-on screen, the screen saver, and the question for an administrator.

@@ -169,7 +169,7 @@ fn client(window: HWND, screen: &capture::Screen) -> Option<Rect> {
 }
 
 fn ours(rect: RECT, screen: &capture::Screen) -> Rect {
-    let corner = screen.from_system(rect.left, rect.top);
+    let corner = screen.place_of(rect.left, rect.top);
     let length = |from: i32, to: i32| u32::try_from(to.saturating_sub(from)).unwrap_or_default();
     Rect::new(corner.x, corner.y, length(rect.left, rect.right), length(rect.top, rect.bottom))
 }

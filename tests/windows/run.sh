@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# The Windows agent, built on Debian and run under Wine: lints for the target, the back end's tests on notepad and winemine, and the
+# main job: a controller on Linux, an agent on Windows that joins it, a workflow on notepad.
+#
+#   tests/windows/run.sh            all of it (make windows)
+#   tests/windows/run.sh COMMAND…   one command, in a fresh Wine: deskfleet.exe is $DESKFLEET_EXE
+#
+# Logs stay in target/windows/logs. docs/windows.md says what Wine cannot show.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+START_SECONDS=60
+JOB_SECONDS=120
+
+say() { printf 'windows: %s\n' "$*"; }
+
+fail() {
+    printf 'windows: %s\n' "$*" >&2
+    exit 1
+}
+
+# shellcheck source=tests/windows/setup.sh
+. tests/windows/setup.sh
+
+mkdir -p "$HOME_OF_WINDOWS/logs"
+work=$(mktemp -d "${TMPDIR:-/tmp}/deskfleet-windows.XXXXXX")
+pids=()
+
+# ---- what is started is ended, by its pid, however this script ends -------------------------------------------------------
+
+alive() { kill -0 "$1" 2>/dev/null; }
+
+finish() {
+    local code=$? at pid
+    trap - EXIT INT TERM
+    [ -z "${WINEPREFIX:-}" ] || wineserver -k 2>/dev/null || true
+    for ((at = ${#pids[@]} - 1; at >= 0; at--)); do
+        pid=${pids[at]}
+        kill "$pid" 2>/dev/null || true
+        for _ in $(seq 50); do alive "$pid" && sleep 0.1 || break; done
+        kill -9 "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
+    rm -rf "$work"
+    exit "$code"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# start LOG COMMAND…: in the background, its pid remembered.
+start() {
+    local log=$HOME_OF_WINDOWS/logs/$1
+    shift
+    "$@" >"$log" 2>&1 </dev/null &
+    pids+=($!)
+}
+
+# until_true WHAT LOG COMMAND…: waits for it, within the limit.
+until_true() {
+    local what=$1 log=$HOME_OF_WINDOWS/logs/$2 deadline=$((SECONDS + START_SECONDS))
+    shift 2
+    until "$@" 2>/dev/null; do
+        if [ $SECONDS -ge $deadline ]; then
+            tail -n 30 "$log" >&2 || true
+            fail "$what did not happen within $START_SECONDS s; see $log"
+        fi
+        sleep 0.1
+    done
+}
+
+# Debian's cargo, with a target folder that no other toolchain writes to.
+for_windows() {
+    env -u RUSTFLAGS -u RUSTUP_TOOLCHAIN -u CARGO -u RUSTC PATH=$DEBIAN_PATH CARGO_PROFILE_DEV_DEBUG=0 \
+        CARGO_TARGET_DIR="${WINDOWS_TARGET_DIR:-$HOME_OF_WINDOWS/build}" \
+        CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER=wine "$@"
+}
+
+# A person's own cargo-clippy would be found before Debian's.
+CLIPPY=/usr/bin/cargo-clippy
+
+# ---- the main job ------------------------------------------------------------------------------------------------------------
+
+main_job() {
+    local url job
+    say "the main job: a controller on Linux, an agent on Windows"
+    start controller.log "$controller" controller --listen 127.0.0.1:0 --data-dir "$work/controller"
+    controller_is_up() { grep -q '^  curl ' "$HOME_OF_WINDOWS/logs/controller.log"; }
+    until_true "the start of the controller" controller.log controller_is_up
+    url=$(grep -o 'https://127\.0\.0\.1:[0-9]*' "$HOME_OF_WINDOWS/logs/controller.log" | head -n 1)
+    export DESKFLEET_URL=$url DESKFLEET_CA=$work/controller/ca.pem DESKFLEET_TOKEN_FILE=$work/controller/admin.token
+    "$controller" apply -f tests/windows/notepad.yaml
+    start agent.log wine "$DESKFLEET_EXE" --agent --controller "$url" --name windows-1 \
+        --join-token-file "Z:$work/controller/join.token" --data-dir "Z:$work/agent"
+    machine_is_idle() { "$controller" machine list -o json | grep -q '"status": "idle"'; }
+    until_true "the joining of the Windows machine" agent.log machine_is_idle
+    "$controller" machine list
+    job=$("$controller" job submit note --set text='Grüße aus 漢字' --wait --timeout ${JOB_SECONDS}s)
+    printf '%s\n' "$job"
+    grep -q 'Grüße aus 漢字' <<<"$job" || fail "notepad did not hold the text; see $HOME_OF_WINDOWS/logs/agent.log"
+    grep -q 'Microsoft Windows' <<<"$job" || fail "the job did not run on Windows"
+    say "the job did what it should"
+}
+
+begun=$SECONDS
+install_packages
+build_std
+say "the toolchain stands after $((SECONDS - begun)) s"
+
+if [ $# -eq 0 ]; then
+    for_windows "$CLIPPY" clippy --locked --target $TARGET --lib --bin deskfleet --test windows -- -D warnings \
+        -A clippy::unnecessary_wraps # what can fail on Linux only has its signature all the same
+    say "clippy for $TARGET is content after $((SECONDS - begun)) s"
+fi
+for_windows cargo build --locked --target $TARGET --bin deskfleet
+DESKFLEET_EXE=${WINDOWS_TARGET_DIR:-$HOME_OF_WINDOWS/build}/$TARGET/debug/deskfleet.exe
+export DESKFLEET_EXE
+start_wine
+if [ $# -gt 0 ]; then
+    "$@"
+    exit
+fi
+for_windows cargo test --locked --target $TARGET --lib -- --test-threads 1 desktop:: workflow:: agent::runner
+for_windows cargo test --locked --target $TARGET --test windows -- --test-threads 1
+say "the tests passed after $((SECONDS - begun)) s"
+cargo build --locked --bin deskfleet
+controller=${CARGO_TARGET_DIR:-target}/debug/deskfleet
+main_job
+say "all of it took $((SECONDS - begun)) s"
