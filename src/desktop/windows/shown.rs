@@ -18,10 +18,10 @@ use windows::{
             Input::KeyboardAndMouse::VK_LMENU,
             WindowsAndMessaging::{
                 EnumWindows, GA_ROOT, GWL_EXSTYLE, GetAncestor, GetClassNameW, GetClientRect, GetForegroundWindow,
-                GetWindowLongPtrW, GetWindowPlacement, GetWindowRect, GetWindowTextW, GetWindowThreadProcessId,
-                IsIconic, IsWindow, IsWindowVisible, IsZoomed, PostMessageW, SMTO_ABORTIFHUNG, SW_RESTORE,
-                SendMessageTimeoutW, SetForegroundWindow, ShowWindow, WINDOWPLACEMENT, WM_CLOSE, WM_NULL,
-                WS_EX_APPWINDOW, WS_EX_TOOLWINDOW,
+                GetMenu, GetSystemMetrics, GetWindowLongPtrW, GetWindowPlacement, GetWindowRect, GetWindowTextW,
+                GetWindowThreadProcessId, IsIconic, IsWindow, IsWindowVisible, IsZoomed, PostMessageW, SM_CYMENU,
+                SMTO_ABORTIFHUNG, SW_RESTORE, SendMessageTimeoutW, SetForegroundWindow, ShowWindow, WINDOWPLACEMENT,
+                WM_CLOSE, WM_NULL, WS_EX_APPWINDOW, WS_EX_TOOLWINDOW,
             },
         },
     },
@@ -165,7 +165,22 @@ fn client(window: HWND, screen: &capture::Screen) -> Option<Rect> {
         ClientToScreen(window, &raw mut corner).as_bool()
     };
     let (right, bottom) = (rect.right.saturating_add(corner.x), rect.bottom.saturating_add(corner.y));
-    moved.then(|| ours(RECT { left: corner.x, top: corner.y, right, bottom }, screen))
+    let inside = ours(RECT { left: corner.x, top: corner.y, right, bottom }, screen);
+    // For the system the menu bar is of the frame; for who works with the window it is not.
+    let menu = menu_height(window);
+    // For the system the menu bar is of the frame; for who works with the window it is not.
+    moved.then(|| Rect {
+        y: inside.y.saturating_sub_unsigned(menu),
+        height: inside.height.saturating_add(menu),
+        ..inside
+    })
+}
+
+/// Of a menu bar in one line; 0 where there is none.
+fn menu_height(window: HWND) -> u32 {
+    // SAFETY: asks only.
+    let height = unsafe { if GetMenu(window).is_invalid() { 0 } else { GetSystemMetrics(SM_CYMENU) } };
+    u32::try_from(height).unwrap_or_default()
 }
 
 fn ours(rect: RECT, screen: &capture::Screen) -> Rect {
