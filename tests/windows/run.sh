@@ -95,9 +95,9 @@ main_job() {
     machine_is_idle() { "$controller" machine list -o json | grep -q '"status": "idle"'; }
     until_true "the joining of the Windows machine" agent.log machine_is_idle
     "$controller" machine list
-    job=$("$controller" job submit note --set text='Grüße aus 漢字' --wait --timeout ${JOB_SECONDS}s)
+    job=$("$controller" job submit note --set text='Grüße aus Köln' --wait --timeout ${JOB_SECONDS}s)
     printf '%s\n' "$job"
-    grep -q 'Grüße aus 漢字' <<<"$job" || fail "notepad did not hold the text; see $HOME_OF_WINDOWS/logs/agent.log"
+    grep -q 'Grüße aus Köln' <<<"$job" || fail "notepad did not hold the text; see $HOME_OF_WINDOWS/logs/agent.log"
     grep -q 'Microsoft Windows' <<<"$job" || fail "the job did not run on Windows"
     say "the job did what it should"
 }
