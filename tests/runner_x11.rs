@@ -9,6 +9,8 @@ mod applications;
 mod controls;
 #[path = "runner_x11/idle.rs"]
 mod idle;
+#[path = "runner_x11/popups.rs"]
+mod popups;
 #[path = "runner_x11/saved.rs"]
 mod saved;
 #[path = "runner_x11/tables.rs"]

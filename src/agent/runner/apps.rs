@@ -143,6 +143,13 @@ impl Runner<'_> {
                 Err(end) => return Err(end),
             }
         }
+        while self.popup_cleared(app)? {
+            survey = self.survey_now(app)?.0;
+            if survey.ready {
+                self.alive.insert(app.name.clone());
+                return Ok(survey);
+            }
+        }
         for recovery in &app.recover {
             if let Some(ready) = self.recover(app, recovery)? {
                 return Ok(ready);
@@ -159,6 +166,14 @@ impl Runner<'_> {
         let reason = survey.reason.unwrap_or_default();
         let message = format!("{} could not be made ready: it shows {shown}: {reason}", app.name);
         Err(Fault::new(Category::AppNotReady, message).seen(frame, Vec::new()).into())
+    }
+
+    /// One that cannot be sent away is left to the recoveries.
+    fn popup_cleared(&mut self, app: &Arc<App>) -> Result<bool, Break> {
+        match self.clear_popup_of(app) {
+            Err(Break::Fault(_)) => Ok(false),
+            result => result,
+        }
     }
 
     fn recover(&mut self, app: &Arc<App>, recovery: &Recovery) -> Result<Option<Survey>, Break> {
@@ -178,6 +193,9 @@ impl Runner<'_> {
             }
             let ready = self.until(SETTLE_AFTER_RECOVERY, |runner| {
                 let (survey, _) = runner.survey_now(app)?;
+                if !survey.ready && runner.popups_are_due() {
+                    runner.popup_cleared(app)?;
+                }
                 Ok(survey.ready.then_some(survey))
             })?;
             if let Some(ready) = ready {
@@ -257,6 +275,9 @@ impl Runner<'_> {
             let (survey, frame) = runner.survey_now(app)?;
             let ready = survey.ready;
             last = Some((survey, frame));
+            if !ready && runner.popups_are_due() {
+                runner.clear_popup_of(app)?;
+            }
             let runs = runner.app_runs(app)?;
             let ended = has_run && !runs;
             has_run |= runs;

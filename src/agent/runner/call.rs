@@ -27,6 +27,15 @@ pub(super) struct Called {
     outer: Scope,
 }
 
+/// Whose names and images a step means: outermost by default, those of the workflow.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Standing {
+    /// How many calls deep.
+    level: usize,
+    /// The app whose step it is.
+    owner: Option<Arc<App>>,
+}
+
 impl Runner<'_> {
     /// The output of the called workflow; null where it has none.
     pub(super) fn call(&mut self, call: &workflow::Call) -> Result<Value, Break> {
@@ -115,13 +124,17 @@ impl Runner<'_> {
         self.called.last().map_or("", |called| called.path.as_str())
     }
 
-    /// Looks from so many calls deep, where other names and images may be meant.
-    pub(super) fn at_level<T>(&mut self, level: usize, look: impl FnOnce(&mut Self) -> T) -> T {
-        let mut inner = self.called.split_off(level.min(self.called.len()));
-        let Some(first) = inner.first_mut() else { return look(self) };
-        mem::swap(&mut self.scope, &mut first.outer);
-        // An app calls nothing: whoever stands further out is a workflow.
-        let owner = self.owner.take();
+    pub(super) fn standing(&self) -> Standing {
+        Standing { level: self.called.len(), owner: self.owner.clone() }
+    }
+
+    /// Looks from where a step stands, where other names and images may be meant.
+    pub(super) fn standing_at<T>(&mut self, standing: &Standing, look: impl FnOnce(&mut Self) -> T) -> T {
+        let mut inner = self.called.split_off(standing.level.min(self.called.len()));
+        if let Some(first) = inner.first_mut() {
+            mem::swap(&mut self.scope, &mut first.outer);
+        }
+        let owner = mem::replace(&mut self.owner, standing.owner.clone());
         let result = look(self);
         self.owner = owner;
         if let Some(first) = inner.first_mut() {

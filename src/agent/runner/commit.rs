@@ -43,7 +43,7 @@ impl Runner<'_> {
             self.settled(false, vars);
             return Err(end);
         }
-        let value = self.act(step)?;
+        let value = self.undisturbed(|runner| runner.act(step))?;
         if let Some(name) = &step.store_as {
             self.scope.set_var(name, value.clone());
         }

@@ -1,12 +1,17 @@
 //! Pictures of the screen: masked before anything else, marked, encoded without loss, and each content given away once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    iter,
+};
 
 use super::{
+    call::Standing,
     fault::{Break, Fault, fault},
     find::{Meant, Sought},
     look::Look,
     run::Runner,
+    step::Current,
 };
 use crate::{
     desktop::{Color, Frame, Rect},
@@ -138,18 +143,17 @@ impl Runner<'_> {
 
     /// Blacks out what must not leave the machine: the masks of the steps under way, and windows a secret was typed into.
     pub(super) fn masked(&mut self, frame: Frame) -> Frame {
-        let masked =
-            self.current.iter().flat_map(|current| current.mask.iter().map(|mask| (current.level, mask.clone())));
-        let masks: Vec<(usize, Target)> = masked.collect();
+        let of_step = |current: &Current| current.mask.clone().into_iter().zip(iter::repeat(current.standing.clone()));
+        let masks: Vec<(Target, Standing)> = self.current.iter().flat_map(of_step).collect();
         self.masked_by(frame, &masks)
     }
 
-    /// Each with how many calls deep its step stands: there its names and images are known.
-    pub(super) fn masked_by(&mut self, mut frame: Frame, masks: &[(usize, Target)]) -> Frame {
+    /// Each with where its step stands: there its names and images are known.
+    pub(super) fn masked_by(&mut self, mut frame: Frame, masks: &[(Target, Standing)]) -> Frame {
         let mut black = Vec::new();
         let mut look = Look::of(frame.clone());
-        for (level, mask) in masks {
-            match self.at_level(*level, |runner| runner.mask_rects(mask, &mut look)) {
+        for (mask, standing) in masks {
+            match self.standing_at(standing, |runner| runner.mask_rects(mask, &mut look)) {
                 Ok(rects) => black.extend(rects),
                 // What can't be located must be taken to be anywhere.
                 Err(_) => black.push(frame.rect()),

@@ -80,6 +80,11 @@ impl Look {
         }
     }
 
+    /// The picture if one was needed so far.
+    pub(super) fn taken(&self) -> Option<Frame> {
+        self.frame.clone()
+    }
+
     /// The picture if one was needed.
     pub(super) fn into_frame(self) -> Option<Frame> {
         self.frame

@@ -24,6 +24,7 @@ mod look;
 mod loops;
 mod observer;
 mod plan;
+mod popup;
 mod probe;
 mod quiet;
 mod redact;

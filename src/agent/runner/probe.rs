@@ -53,11 +53,10 @@ impl Runner<'_> {
     /// Waits until the probe holds (or no longer does). The last verdict either way.
     pub(super) fn watch(&mut self, probe: &Probe, timeout: Duration, wanted: bool) -> Result<Watched, Break> {
         let mut last = None;
-        let answered = self.until(timeout, |runner| {
-            let mut look = Look::default();
-            let verdict = runner.probe(probe, &mut look)?;
+        let answered = self.until_clear(timeout, |runner, look| {
+            let verdict = runner.probe(probe, look)?;
             let holds = verdict.holds;
-            let watched = Watched { verdict, frame: look.into_frame() };
+            let watched = Watched { verdict, frame: look.taken() };
             if holds == wanted {
                 return Ok(Some(watched));
             }

@@ -13,6 +13,7 @@ use super::{
     fault::{Break, Fault, Stop},
     observer::Observer,
     plan::{Ending, Plan},
+    popup::Popups,
     redact::Redactor,
     step::Current,
     world::World,
@@ -50,6 +51,7 @@ pub struct Runner<'a> {
     /// Apps that were seen running and have not been closed by a step: one that is gone has crashed.
     pub(super) alive: BTreeSet<Name>,
     pub(super) effects: Effects,
+    pub(super) popups: Popups,
 }
 
 impl<'a> Runner<'a> {
@@ -74,6 +76,7 @@ impl<'a> Runner<'a> {
             ends_at: None,
             alive: BTreeSet::new(),
             effects: Effects::default(),
+            popups: Popups::default(),
         }
     }
 

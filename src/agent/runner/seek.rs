@@ -6,7 +6,6 @@ use super::{
     describe,
     fault::{Break, Fault},
     find::{Absence, Hit, Meant, Sought},
-    look::Look,
     run::Runner,
 };
 use crate::{
@@ -34,14 +33,13 @@ impl Runner<'_> {
         let begun = self.world.now().mono;
         let mut miss: Option<Miss> = None;
         let mut several_since: Option<Mono> = None;
-        let found = self.until(timeout, |runner| {
-            let mut look = Look::default();
+        let found = self.until_clear(timeout, |runner, look| {
             let now = runner.world.now().mono;
-            match runner.find(target, Meant::One, &mut look)? {
+            match runner.find(target, Meant::One, look)? {
                 Sought::Found(hit) => return Ok(Some(Ok(hit))),
                 Sought::Several(hits) => {
                     let since = *several_since.get_or_insert(now);
-                    let frame = look.into_frame();
+                    let frame = look.taken();
                     if now.since(since) >= SEVERAL_FOR {
                         return Ok(Some(Err(Miss { sought: Sought::Several(hits), frame })));
                     }
@@ -49,7 +47,7 @@ impl Runner<'_> {
                 }
                 absent @ Sought::Absent(_) => {
                     several_since = None;
-                    miss = Some(Miss { sought: absent, frame: look.into_frame() });
+                    miss = Some(Miss { sought: absent, frame: look.taken() });
                 }
             }
             Ok(None)

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{
+    call::Standing,
     context::Pictures,
     describe,
     fault::{Break, Fault, Reported, Stop, fault},
@@ -44,8 +45,7 @@ pub(super) struct Current {
     pub(super) before: Option<Frame>,
     screenshot: ScreenshotWhen,
     pub(super) mask: Vec<Target>,
-    /// How many calls deep it stands.
-    pub(super) level: usize,
+    pub(super) standing: Standing,
     pub(super) finds: Vec<Find>,
     pub(super) artifacts: Vec<ArtifactRef>,
 }
@@ -59,8 +59,13 @@ pub(super) enum Done {
 impl Runner<'_> {
     pub(super) fn step(&mut self, step: &Step) -> Result<(), Break> {
         let skipped = self.is_skipped_by_hand(step)?;
+        let cleared = if skipped { Ok(()) } else { self.clear_popups(step) };
         self.begin(step);
-        let result = if skipped { Ok(Done::Skipped) } else { self.step_whole(step) };
+        let result = match cleared {
+            Ok(()) if skipped => Ok(Done::Skipped),
+            Ok(()) => self.step_whole(step),
+            Err(end) => Err(end),
+        };
         self.finish(step, result)
     }
 
@@ -114,7 +119,7 @@ impl Runner<'_> {
             before: None,
             screenshot: step.screenshot,
             mask: step.mask.clone(),
-            level: self.called.len(),
+            standing: self.standing(),
             finds: Vec::new(),
             artifacts: Vec::new(),
         });

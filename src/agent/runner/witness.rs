@@ -1,7 +1,7 @@
 //! What the desktop of an attempt shows whose own thread does not come back: seen by another one, which does not know what that one
 //! had under way.
 
-use super::{context::Pictures, fault::Fault, plan::Plan, run::Runner};
+use super::{call::Standing, context::Pictures, fault::Fault, plan::Plan, run::Runner};
 use crate::{
     wire::{agent::AttemptFailure, step::ArtifactRef},
     workflow::{ScreenshotWhen, Step, Target},
@@ -26,7 +26,7 @@ impl Runner<'_> {
     }
 
     fn masked_picture(&mut self, masks: Vec<Target>) -> Option<ArtifactRef> {
-        let masks: Vec<(usize, Target)> = masks.into_iter().map(|mask| (0, mask)).collect();
+        let masks: Vec<_> = masks.into_iter().map(|mask| (mask, Standing::default())).collect();
         let frame = self.world.desktop().capture().ok()?;
         let frame = self.masked_by(frame, &masks);
         self.give("failure", &frame).ok()
@@ -38,7 +38,7 @@ impl Runner<'_> {
 fn masks_for(plan: &Plan, path: Option<&str>) -> Option<Vec<Target>> {
     let mut steps = Vec::new();
     for app in &plan.apps {
-        app.recover.iter().flat_map(|recovery| &recovery.steps).for_each(|step| collect(step, &mut steps));
+        app.own_steps().for_each(|step| collect(step, &mut steps));
     }
     plan.called.iter().flat_map(|workflow| &workflow.steps).for_each(|step| collect(step, &mut steps));
     if steps.iter().any(|step| !step.mask.is_empty() || step.screenshot == ScreenshotWhen::Never) {

@@ -20,6 +20,8 @@ pub struct App {
     pub screens: BTreeMap<Name, Screen>,
     /// Tried in this order until `ready` holds.
     pub recover: Vec<Recovery>,
+    /// What comes in between and how it is sent away, between the steps of a workflow.
+    pub on_popup: Vec<Popup>,
     /// Digests of the images, once the document travels.
     pub images: BTreeMap<ImageFile, Digest>,
 }
@@ -30,6 +32,12 @@ impl App {
 
     pub fn ready(&self) -> Option<&Screen> {
         self.screens.get(Self::READY)
+    }
+
+    /// The steps that stand in this document, without those inside them.
+    pub fn own_steps(&self) -> impl Iterator<Item = &Step> {
+        let recovering = self.recover.iter().flat_map(|recovery| &recovery.steps);
+        recovering.chain(self.on_popup.iter().flat_map(|popup| &popup.steps))
     }
 }
 
@@ -90,4 +98,12 @@ pub struct Recovery {
     pub steps: Vec<Step>,
     /// How often, at most.
     pub times: u32,
+}
+
+/// A dialog that nobody asked for: while it shows, its steps are carried out.
+#[derive(Clone, Debug)]
+pub struct Popup {
+    /// Looked at once. A plain string in the document is the name of a screen of this app.
+    pub when: Probe,
+    pub steps: Vec<Step>,
 }

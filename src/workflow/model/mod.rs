@@ -22,7 +22,7 @@ mod target;
 mod ui;
 mod workflow;
 
-pub use app::{App, Launch, Launches, Recovery, Screen, System, VersionProbe};
+pub use app::{App, Launch, Launches, Popup, Recovery, Screen, System, VersionProbe};
 pub use artifact::SaveArtifact;
 pub use call::Call;
 pub use channel::{Channel, Secret, Webhook};

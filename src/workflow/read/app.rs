@@ -7,7 +7,7 @@ use super::fields::Fields;
 use super::target::transpose;
 use super::{place, unavailable};
 use crate::workflow::limits;
-use crate::workflow::model::{App, Launch, Launches, Name, Probe, Recovery, Screen, VersionProbe, Watch};
+use crate::workflow::model::{App, Launch, Launches, Name, Popup, Probe, Recovery, Screen, VersionProbe, Watch};
 use crate::workflow::node::{Node, Tree};
 
 impl Reader {
@@ -19,6 +19,7 @@ impl Reader {
         let version = fields.take("version").map(|node| self.version(node));
         let screens = fields.take("screens").map(|node| self.screens(node));
         let recover = fields.take("recover").map(|node| self.recoveries(node));
+        let on_popup = fields.take("on_popup").map(|node| self.popups(node));
         let images = self.digests(&mut fields);
         fields.finish("an app", &unavailable::APP, self);
         if launch.is_none() && process.is_none() && screens.is_none() {
@@ -32,6 +33,7 @@ impl Reader {
             version: transpose(version)?,
             screens: transpose(screens)?.unwrap_or_default(),
             recover: transpose(recover)?.unwrap_or_default(),
+            on_popup: transpose(on_popup)?.unwrap_or_default(),
             images: images?,
         })
     }
@@ -152,6 +154,40 @@ impl Reader {
         Some(Recovery { when: transpose(when)?, steps: steps?, times: times.unwrap_or(1) })
     }
 
+    fn popups(&mut self, node: &Node) -> Option<Vec<Popup>> {
+        let items = self.list(node, "`on_popup`", limits::ENTRIES)?;
+        let popups = items.iter().enumerate().map(|(at, item)| self.popup(item, at)).collect::<Vec<_>>();
+        popups.into_iter().collect()
+    }
+
+    fn popup(&mut self, node: &Node, at: usize) -> Option<Popup> {
+        let mut fields = Fields::new(node, "a popup", self)?;
+        let when = fields.require("when", "a popup", self).and_then(|node| self.told_at_once(node));
+        // It finds no variables, and leaves none: it may come at any time.
+        let vars = std::mem::take(&mut self.vars);
+        let path = format!("on_popup/{at}/steps");
+        let steps = fields.require("steps", "a popup", self).and_then(|node| self.steps(node, &path, 0));
+        self.vars = vars;
+        fields.finish("a popup", &[], self);
+        Some(Popup { when: when?, steps: steps? })
+    }
+
+    /// What is looked for before every step must be told by one look.
+    fn told_at_once(&mut self, node: &Node) -> Option<Probe> {
+        let watch = self.guard(node)?;
+        if let Some(node) = node.get("timeout") {
+            self.fault_with(node, "a popup is looked for again and again, once each time", "leave `timeout` out");
+        }
+        if runs_command(&watch.probe) {
+            let detail = "a `command` would be run before every step";
+            self.fault_with(node, detail, "tell the popup by its window, or by what it shows");
+        }
+        if matches!(&watch.probe, Probe::Screen { screen, .. } if screen.as_str() == App::READY) {
+            self.fault(node, "`ready` is the screen that work starts from, and no popup");
+        }
+        Some(watch.probe)
+    }
+
     /// A screen of this app by its name, or a probe.
     fn guard(&mut self, node: &Node) -> Option<Watch> {
         if node.as_text().is_none() {
@@ -160,6 +196,15 @@ impl Reader {
         let screen = self.name(node)?;
         let probe = self.own_screen(node, None, screen)?;
         Some(Watch { probe, timeout: None, place: place(node) })
+    }
+}
+
+fn runs_command(probe: &Probe) -> bool {
+    match probe {
+        Probe::Command(_) => true,
+        Probe::Any(parts) | Probe::All(parts) => parts.iter().any(runs_command),
+        Probe::Not(part) => runs_command(part),
+        _ => false,
     }
 }
 

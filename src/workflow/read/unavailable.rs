@@ -4,8 +4,7 @@ use super::Reader;
 use crate::workflow::node::Node;
 
 pub(super) const KINDS: [&str; 5] = ["credential", "trigger", "alert", "team", "provisioner"];
-pub(super) const APP: [&str; 7] =
-    ["login", "logout", "on_popup", "on_unknown", "unavailable", "max_sessions", "session"];
+pub(super) const APP: [&str; 6] = ["login", "logout", "on_unknown", "unavailable", "max_sessions", "session"];
 pub(super) const POOL: [&str; 5] = ["admission", "canary", "session", "baseline", "maintenance"];
 pub(super) const ACTIONS: [&str; 3] = ["ask", "goto_screen", "until"];
 pub(super) const VIA: [&str; 1] = ["scancode"];

@@ -24,6 +24,9 @@ pub(in crate::agent::runner) struct Screen {
     selected: bool,
     /// Called after every input with its line of the log.
     pub(super) reaction: Option<Reaction>,
+    pub(super) captures: u32,
+    /// Called before a picture is taken.
+    pub(super) on_capture: Option<Box<dyn FnMut(&mut Self)>>,
     /// Errors of the next input calls.
     pub(super) errors: VecDeque<DesktopError>,
     pub(super) copies: bool,
@@ -43,6 +46,8 @@ impl Screen {
             field: String::new(),
             selected: false,
             reaction: None,
+            captures: 0,
+            on_capture: None,
             errors: VecDeque::new(),
             copies: true,
             answers: None,
@@ -155,6 +160,11 @@ impl Desktop for Screen {
     }
 
     fn capture(&mut self) -> Result<Frame, DesktopError> {
+        self.captures += 1;
+        if let Some(mut on_capture) = self.on_capture.take() {
+            on_capture(self);
+            self.on_capture.get_or_insert(on_capture);
+        }
         Ok(self.frame.clone())
     }
 

@@ -15,6 +15,7 @@ mod idle;
 mod loops;
 mod meaning;
 mod pictures;
+mod popups;
 mod resume;
 mod text;
 
