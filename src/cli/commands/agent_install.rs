@@ -16,7 +16,7 @@ const NAME: &str = "deskfleet-agent";
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  deskfleet agent install --dry-run -- --controller https://fleet.example.org:8443 --join-token-file /home/desk/join.token\n  \
+    after_help = "Examples:\n  deskfleet agent install --dry-run -- --controller https://fleet.example.org:8443 --join-token-file /etc/deskfleet/join.token\n  \
     deskfleet agent install      # once it has joined: it remembers the rest\n\n\
     What stands after -- is given to the agent at each start; `deskfleet agent run --help` has it all."
 )]
