@@ -14,9 +14,11 @@ SECONDS ?= 60
 FOUL_SECONDS ?= 60
 # How many records `make chaos` has entered while it kills who enters them.
 RECORDS ?= 100
+# How many texts `make typing` types.
+RUNS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt clippy deny tidy sim chaos schemathesis fuzz bench windows
+.PHONY: help demo test check fmt clippy deny tidy sim chaos schemathesis fuzz bench typing windows
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -66,6 +68,10 @@ schemathesis: ## the running controller held against its own description; EXAMPL
 fuzz: ## coverage-guided fuzzing of the parsers of documents, templates, requests and wire types; SECONDS=n for each
 	@assets/install-needs.sh build fuzz
 	SECONDS_EACH=$(SECONDS) tests/fuzz/run.sh
+
+typing: ## texts typed into a real editor by every way there is: foreign, on other layouts, with CapsLock, into a stopped application; RUNS=n
+	@assets/install-needs.sh build desktop
+	RUNS=$(RUNS) $(CARGO) test --locked --test desktop typing:: -- --nocapture
 
 windows: ## the Windows agent: built on Debian, linted, and run under Wine on real programs, the main job included
 	@assets/install-needs.sh build

@@ -5,6 +5,8 @@
 
 #[path = "desktop_support/mod.rs"]
 mod support;
+#[path = "desktop/typing.rs"]
+mod typing;
 
 use std::{sync::mpsc, time::Duration};
 

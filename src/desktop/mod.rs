@@ -106,6 +106,8 @@ pub enum TypeVia {
     Auto,
     /// Keys only; a character that the keyboard does not have is an error.
     Keys,
+    /// By the codes of keys of the layout that is switched on, for applications that hand keys on and take no characters.
+    Scancode,
     /// Through the clipboard, whose former text is put back.
     Paste,
 }
@@ -142,7 +144,7 @@ impl Default for TypeOptions {
 /// What typing did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Typed {
-    /// `Keys` or `Paste`, never `Auto`.
+    /// What was done, never `Auto`.
     pub via: TypeVia,
     pub chars: usize,
     /// `CapsLock` was on; it was off while typing and is on again.

@@ -18,12 +18,22 @@ pub(super) trait Keyboard {
     /// Whether the keyboard has the character. Line feed is Return, tab is Tab.
     fn has_key(&mut self, char: char) -> Result<bool, DesktopError>;
 
+    /// Whether the layout that is switched on has a key for the character.
+    fn has_code(&mut self, char: char) -> Result<bool, DesktopError> {
+        self.has_key(char)
+    }
+
     fn caps_lock(&mut self) -> Result<bool, DesktopError>;
 
     fn toggle_caps_lock(&mut self) -> Result<(), DesktopError>;
 
     /// Types one burst into `expected`, or answers [`DesktopError::FocusLost`] as soon as another window has the focus.
     fn burst(&mut self, burst: &str, expected: &Foreground, pause_ms: u32) -> Result<(), DesktopError>;
+
+    /// As [`Keyboard::burst`], by the codes of keys alone.
+    fn burst_of_codes(&mut self, burst: &str, expected: &Foreground, pause_ms: u32) -> Result<(), DesktopError> {
+        self.burst(burst, expected, pause_ms)
+    }
 
     /// Puts the text on the clipboard, pastes it into `expected`, waits until it is taken, and puts the former text back. Whether that
     /// worked.
@@ -56,7 +66,10 @@ pub(super) fn type_text(keyboard: &mut dyn Keyboard, text: &str, options: &TypeO
             bursts(&text).try_for_each(|burst| {
                 keyboard.pass().check()?;
                 check_focus(keyboard, &expected)?;
-                keyboard.burst(burst, &expected, options.pause_ms)
+                match via {
+                    TypeVia::Scancode => keyboard.burst_of_codes(burst, &expected, options.pause_ms),
+                    _ => keyboard.burst(burst, &expected, options.pause_ms),
+                }
             })
         })
     };
@@ -92,8 +105,10 @@ fn choose(
     if options.via == TypeVia::Paste || (options.via == TypeVia::Auto && chars > options.paste_above_chars) {
         return Ok(TypeVia::Paste);
     }
+    let by_code = options.via == TypeVia::Scancode;
     for char in text.chars() {
-        if keyboard.has_key(char)? {
+        let has = if by_code { keyboard.has_code(char)? } else { keyboard.has_key(char)? };
+        if has {
             continue;
         }
         if options.via == TypeVia::Auto {
@@ -102,7 +117,7 @@ fn choose(
         let named = if options.secret { "a character of the secret".to_owned() } else { format!("`{char}`") };
         return Err(DesktopError::Untypable(named));
     }
-    Ok(TypeVia::Keys)
+    Ok(if by_code { TypeVia::Scancode } else { TypeVia::Keys })
 }
 
 fn expected(keyboard: &mut dyn Keyboard, options: &TypeOptions) -> Result<Foreground, DesktopError> {
@@ -189,6 +204,10 @@ mod tests {
             Ok(char.is_ascii())
         }
 
+        fn has_code(&mut self, char: char) -> Result<bool, DesktopError> {
+            Ok(char.is_ascii_lowercase())
+        }
+
         fn caps_lock(&mut self) -> Result<bool, DesktopError> {
             Ok(self.caps)
         }
@@ -208,6 +227,11 @@ mod tests {
             if self.typed.len() >= self.fenced_after {
                 self.gate.close();
             }
+            Ok(())
+        }
+
+        fn burst_of_codes(&mut self, burst: &str, _expected: &Foreground, _pause_ms: u32) -> Result<(), DesktopError> {
+            self.typed.push(format!("codes of {burst}"));
             Ok(())
         }
 
@@ -254,6 +278,16 @@ mod tests {
         let secret = TypeOptions { secret: true, ..options };
         assert!(!type_text(&mut keyboard, "abcß", &secret).unwrap_err().to_string().contains('ß'));
         assert!(keyboard.typed.is_empty());
+    }
+
+    #[test]
+    fn codes_of_keys_are_all_that_goes_where_they_are_asked_for() {
+        let mut keyboard = Scripted::new();
+        let options = TypeOptions { via: TypeVia::Scancode, ..TypeOptions::default() };
+        assert_eq!(type_text(&mut keyboard, "abc", &options).unwrap().via, TypeVia::Scancode);
+        assert_eq!(keyboard.typed, ["codes of abc"]);
+        assert!(type_text(&mut keyboard, "abC", &options).unwrap_err().to_string().contains("`C`"));
+        assert_eq!((keyboard.typed.len(), keyboard.pasted.len()), (1, 0), "nothing of it is typed");
     }
 
     #[test]

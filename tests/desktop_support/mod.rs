@@ -155,6 +155,12 @@ impl Session {
         until(Duration::from_secs(10), || desktop.read_clipboard().unwrap()).expect("xclip owns the clipboard");
     }
 
+    /// The keyboard of a country, for every application of this desktop.
+    pub(crate) fn layout(&self, name: &str) {
+        let set = Command::new("setxkbmap").args(["-display", &self.display, name]).status();
+        assert!(set.unwrap_or_else(|error| panic!("setxkbmap cannot be run ({error}): {INSTALL}")).success());
+    }
+
     pub(crate) fn minimise(&mut self, window: WindowId) {
         self.run("xdotool", &["windowminimize", &window.0.to_string()]);
     }

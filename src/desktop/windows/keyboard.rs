@@ -175,6 +175,25 @@ impl Keyboard for Win32 {
         Ok(())
     }
 
+    fn has_code(&mut self, char: char) -> Result<bool, DesktopError> {
+        Ok(matches!(char, '\n' | '\t') || stroke(char).is_some())
+    }
+
+    fn burst_of_codes(&mut self, burst: &str, expected: &Foreground, pause_ms: u32) -> Result<(), DesktopError> {
+        for char in burst.chars() {
+            self.pass.check()?;
+            typing::check_focus(self, expected)?;
+            let key = match char {
+                '\n' => Key::Named(NamedKey::Return),
+                '\t' => Key::Named(NamedKey::Tab),
+                char => Key::Char(char),
+            };
+            press(&Chord { modifiers: Vec::new(), key })?;
+            thread::sleep(Duration::from_millis(pause_ms.into()));
+        }
+        Ok(())
+    }
+
     fn paste(&mut self, text: &str, expected: &Foreground, options: &TypeOptions) -> Result<bool, DesktopError> {
         // One that does not answer must not keep us from pasting; what it held is lost then.
         let former = clipboard::read().unwrap_or(Content::Other);

@@ -105,10 +105,11 @@ impl Keyboard for X11 {
 
     fn has_key(&mut self, char: char) -> Result<bool, DesktopError> {
         // Read once for a text: typing begins by asking for every character.
-        if self.keymap.as_ref().is_none_or(|(read, _)| read.elapsed() > Duration::from_millis(200)) {
-            self.keymap = Some((Stopwatch::start(), Keymap::read(&self.link)?));
-        }
-        Ok(self.keymap.as_ref().is_some_and(|(_, keymap)| keymap.stroke(char).is_some()))
+        let keymap = match self.keymap.take() {
+            Some(keymap) => keymap,
+            None => Keymap::read(&self.link)?,
+        };
+        Ok(self.keymap.insert(keymap).stroke(char).is_some())
     }
 
     fn caps_lock(&mut self) -> Result<bool, DesktopError> {

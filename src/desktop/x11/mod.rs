@@ -9,7 +9,7 @@ use x11rb::protocol::xproto::{AtomEnum, ConnectionExt as _, GrabMode, GrabStatus
 
 use super::{
     Attestation, Button, Chord, Color, Desktop, DesktopError, Display, Foreground, Frame, Modifier, Pass, Point, Rect,
-    Stopwatch, TypeOptions, TypeVia, Typed, Window, WindowId,
+    TypeOptions, TypeVia, Typed, Window, WindowId,
     atspi::Tree,
     pointing::{self, Mouse as _, Presses},
     typing,
@@ -47,7 +47,7 @@ pub(super) struct X11 {
     pass: Pass,
     presses: Presses,
     /// Read for the text that is being looked at.
-    keymap: Option<(Stopwatch, Keymap)>,
+    keymap: Option<Keymap>,
 }
 
 /// Opens a display, by default the one `DISPLAY` names.
@@ -252,6 +252,8 @@ impl Desktop for X11 {
     }
 
     fn type_text(&mut self, text: &str, options: &TypeOptions) -> Result<Typed, DesktopError> {
+        // Another layout may be switched on since the last text.
+        self.keymap = None;
         typing::type_text(self, text, options)
     }
 

@@ -252,6 +252,8 @@ pub enum Via {
     #[default]
     Auto,
     Keys,
+    /// Keys of the layout by their codes: for windows that hand keys on to another machine.
+    Scancode,
     Paste,
     /// Given to the field by its application.
     Value,

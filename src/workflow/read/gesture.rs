@@ -3,7 +3,6 @@
 use super::Reader;
 use super::fields::Fields;
 use super::target::transpose;
-use super::unavailable;
 use crate::workflow::limits;
 use crate::workflow::model::{Action, Button, Chord, Click, Drag, Modifier, Scroll, Target, TypeText, Via};
 use crate::workflow::node::{Node, Tree};
@@ -103,8 +102,14 @@ impl Reader {
         let into = fields.take("into").map(|node| self.target(node));
         let clear = fields.take("clear").and_then(|node| self.boolean(node));
         let secret = fields.take("secret").and_then(|node| self.boolean(node));
-        let words = [("auto", Via::Auto), ("keys", Via::Keys), ("paste", Via::Paste), ("value", Via::Value)];
-        let via = fields.take("via").map(|node| self.choice(node, &words, &unavailable::VIA));
+        let words = [
+            ("auto", Via::Auto),
+            ("keys", Via::Keys),
+            ("scancode", Via::Scancode),
+            ("paste", Via::Paste),
+            ("value", Via::Value),
+        ];
+        let via = fields.take("via").map(|node| self.choice(node, &words, &[]));
         let read_back = fields.take("read_back").and_then(|node| self.boolean(node));
         fields.finish("`type`", &[], self);
         if via == Some(Some(Via::Value)) && into.is_none() {

@@ -7,7 +7,6 @@ pub(super) const KINDS: [&str; 5] = ["credential", "trigger", "alert", "team", "
 pub(super) const APP: [&str; 6] = ["login", "logout", "on_unknown", "unavailable", "max_sessions", "session"];
 pub(super) const POOL: [&str; 5] = ["admission", "canary", "session", "baseline", "maintenance"];
 pub(super) const ACTIONS: [&str; 3] = ["ask", "goto_screen", "until"];
-pub(super) const VIA: [&str; 1] = ["scancode"];
 /// Roots of templates.
 pub(super) const ROOTS: [&str; 1] = ["credential"];
 

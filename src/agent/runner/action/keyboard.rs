@@ -35,6 +35,7 @@ impl Runner<'_> {
         let via = match action.via {
             Via::Auto | Via::Value => TypeVia::Auto,
             Via::Keys => TypeVia::Keys,
+            Via::Scancode => TypeVia::Scancode,
             Via::Paste => TypeVia::Paste,
         };
         let options = TypeOptions { via, window, secret: action.secret, ..TypeOptions::default() };
@@ -51,7 +52,7 @@ impl Runner<'_> {
 
     /// A text that is to go by keys however long it is goes in pieces, so that a stop need not wait for its end.
     fn type_in_pieces(&mut self, text: &str, mut options: TypeOptions) -> Result<(), Break> {
-        if options.via != TypeVia::Keys || text.chars().nth(PIECE_CHARS).is_none() {
+        if !matches!(options.via, TypeVia::Keys | TypeVia::Scancode) || text.chars().nth(PIECE_CHARS).is_none() {
             self.world.desktop().type_text(text, &options)?;
             return Ok(());
         }

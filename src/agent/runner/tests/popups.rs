@@ -62,7 +62,9 @@ fn popups_that_lie_on_one_another_are_all_sent_away() {
     // The second comes while the first is being sent away, and waits for its turn.
     stage.screen.open("Tip of the day", tip());
     on_reaction(&mut stage, |screen, line| match line {
-        "key Escape" => drop(screen.open("Update", tip())),
+        "key Escape" => {
+            screen.open("Update", tip());
+        }
         "key Return" => screen.shut("Update"),
         _ => {}
     });
@@ -78,7 +80,9 @@ fn no_popup_is_looked_for_while_one_is_being_sent_away() {
                - { when: { window: Sure }, steps: [ { key: Return } ] }";
     let mut stage = desk();
     stage.screen.open("Tip of the day", tip());
-    stage.at_ms(3_000, |stage| drop(stage.screen.open("Sure", tip())));
+    stage.at_ms(3_000, |stage| {
+        stage.screen.open("Sure", tip());
+    });
     on_reaction(&mut stage, |screen, line| {
         if line == "key Return" {
             screen.shut("Sure");
@@ -96,7 +100,9 @@ fn a_popup_that_covers_what_is_looked_for_is_sent_away_and_the_find_goes_on() {
     // Once well within the time of the find, once right at its end.
     for at_ms in [3_300, 9_900] {
         let mut stage = desk();
-        stage.at_ms(at_ms, |stage| drop(stage.screen.open("Tip of the day", tip())));
+        stage.at_ms(at_ms, |stage| {
+            stage.screen.open("Tip of the day", tip());
+        });
         on_reaction(&mut stage, |screen, line| {
             if line == "key Escape" {
                 screen.draw(1, 200, 100);
@@ -142,7 +148,9 @@ fn popups_that_call_one_another_come_to_an_end_too() {
     let mut stage = desk();
     stage.screen.open("Tip of the day", tip());
     on_reaction(&mut stage, |screen, line| match line {
-        "key Escape" => drop(screen.open("Update", tip())),
+        "key Escape" => {
+            screen.open("Update", tip());
+        }
         "key Return" => {
             screen.shut("Update");
             screen.open("Tip of the day", tip());
@@ -252,7 +260,9 @@ steps:
 output: { name: "{{ vars.name }}" }
 "#,
     );
-    stage.at_ms(2_000, |stage| drop(stage.screen.open("Tip of the day", tip())));
+    stage.at_ms(2_000, |stage| {
+        stage.screen.open("Tip of the day", tip());
+    });
     on_reaction(&mut stage, |screen, line| {
         if line == "key Escape" {
             screen.open("Saved", tip());
@@ -281,7 +291,9 @@ fn a_popup_before_the_ready_screen_is_sent_away_at_launch_and_before_any_recover
             stage.processes.insert("clinic".to_owned(), 5);
             stage.screen.open("Tip of the day", tip());
         } else {
-            stage.at_ms(1_500, |stage| drop(stage.screen.open("Tip of the day", tip())));
+            stage.at_ms(1_500, |stage| {
+                stage.screen.open("Tip of the day", tip());
+            });
         }
         on_reaction(&mut stage, |screen, line| {
             if line == "key Escape" {
