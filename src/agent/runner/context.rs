@@ -58,14 +58,13 @@ impl Runner<'_> {
             return;
         }
         // Where there is no picture the step itself will say why.
-        let frame = match self.fresh_frame() {
-            Some(frame) => frame,
-            None => {
-                let Ok(frame) = self.world.desktop().capture() else { return };
-                let now = self.world.now().mono;
-                self.sights.saw(&frame, now);
-                frame
-            }
+        let frame = if let Some(frame) = self.fresh_frame() {
+            frame
+        } else {
+            let Ok(frame) = self.world.desktop().capture() else { return };
+            let now = self.world.now().mono;
+            self.sights.saw(&frame, now);
+            frame
         };
         let frame = self.masked(frame);
         if let Some(current) = self.current.last_mut() {

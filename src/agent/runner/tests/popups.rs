@@ -191,11 +191,11 @@ fn a_popup_that_goes_by_itself_while_its_steps_look_for_it_is_no_failure() {
     assert_eq!(failure.step.unwrap().path, "apps/clinic/on_popup/0/steps/0", "it stays, and this is why");
 }
 
-const SAVING: &str = r#"
+const SAVING: &str = r"
 app: clinic
 steps:
   - { id: save, click: { image: ok.png }, commit: true, verify: { window: Saved }, timeout: 5s }
-"#;
+";
 
 #[test]
 fn nothing_comes_between_an_intent_and_its_action() {
