@@ -3,6 +3,8 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests say what they expect")]
 
+#[path = "runner_x11/applications.rs"]
+mod applications;
 #[path = "runner_x11/controls.rs"]
 mod controls;
 #[path = "runner_x11/idle.rs"]

@@ -1,6 +1,8 @@
 //! What is true of this machine: collected when the agent starts and when something of it may have changed.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::collections::BTreeMap;
+#[cfg(unix)]
+use std::{fs, path::Path};
 
 use crate::{
     desktop::{self, DesktopError},
@@ -30,7 +32,7 @@ pub(super) fn wire_display(display: &desktop::Display) -> Display {
     Display { width: display.width, height: display.height, scale }
 }
 
-/// The X11 back end sees a session that cannot be worked on only when it attests; a display that answers counts as active.
+/// A display that answers counts as active: the X11 back end sees a session that cannot be worked on only when it attests.
 fn session(display: &Result<desktop::Display, DesktopError>) -> &'static str {
     match display {
         Ok(_) => "active",
@@ -44,7 +46,7 @@ pub(super) fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 pub(super) fn host_name() -> String {
     first_variable(&["COMPUTERNAME", "HOSTNAME"])
 }
@@ -54,12 +56,34 @@ fn os_build() -> String {
     rustix::system::uname().release().to_string_lossy().into_owned()
 }
 
-#[cfg(not(unix))]
+/// `22631.4317`: the build and its update.
+#[cfg(windows)]
 fn os_build() -> String {
-    String::new()
+    let build = registry(VERSION, |key| key.get_string("CurrentBuildNumber"));
+    match (build, registry(VERSION, |key| key.get_u32("UBR"))) {
+        (Some(build), Some(update)) => format!("{build}.{update}"),
+        (build, _) => build.unwrap_or_default(),
+    }
+}
+
+/// Where Windows says which one it is.
+#[cfg(windows)]
+const VERSION: &str = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion";
+
+/// A value of this machine's registry; `None` where it is not there.
+#[cfg(windows)]
+fn registry<T>(path: &str, read: impl FnOnce(&windows_registry::Key) -> windows_registry::Result<T>) -> Option<T> {
+    windows_registry::LOCAL_MACHINE.open(path).and_then(|key| read(&key)).ok()
+}
+
+/// `Windows 10 Pro`.
+#[cfg(windows)]
+fn os_name() -> String {
+    registry(VERSION, |key| key.get_string("ProductName")).unwrap_or_else(|| "Windows".to_owned())
 }
 
 /// `Debian GNU/Linux 12 (bookworm)`, else the kind of system.
+#[cfg(unix)]
 fn os_name() -> String {
     let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
     let pretty = release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
@@ -76,16 +100,31 @@ fn user_number() -> String {
     format!("uid {}", rustix::process::getuid().as_raw())
 }
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 fn user_number() -> String {
     String::new()
 }
 
+/// `de-DE`: of the person whose session it is.
+#[cfg(windows)]
+fn locale() -> String {
+    let named = windows_registry::CURRENT_USER.open(r"Control Panel\International");
+    named.and_then(|key| key.get_string("LocaleName")).unwrap_or_default()
+}
+
+#[cfg(unix)]
 fn locale() -> String {
     let named = first_variable(&["LC_ALL", "LC_CTYPE", "LANG"]);
     if named.is_empty() { "C".to_owned() } else { named }
 }
 
+/// By its name of the time zone database, as on every other system.
+#[cfg(windows)]
+fn time_zone() -> String {
+    jiff::tz::TimeZone::system().iana_name().unwrap_or("UTC").to_owned()
+}
+
+#[cfg(unix)]
 fn time_zone() -> String {
     let named = first_variable(&["TZ"]);
     if !named.is_empty() {
@@ -99,6 +138,14 @@ fn time_zone() -> String {
     }
 }
 
+/// Windows counts its starts.
+#[cfg(windows)]
+fn boot_id() -> String {
+    let path = r"SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management\PrefetchParameters";
+    registry(path, |key| key.get_u32("BootId")).map(|count| count.to_string()).unwrap_or_default()
+}
+
+#[cfg(unix)]
 fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
 }

@@ -10,7 +10,8 @@ use anyhow::Context as _;
 use super::exit::{Exit, Stop};
 use crate::{
     cli::files,
-    workflow::{self, Diagnostic, FileSource, ImageFile, Severity, limits},
+    desktop::image::Template,
+    workflow::{self, Diagnostic, FileSource, ImageFault, ImageFile, Severity, limits},
 };
 
 /// Files of one set.
@@ -18,6 +19,8 @@ const MOST_FILES: usize = 2_000;
 /// Folders within folders.
 const MOST_DEPTH: usize = 16;
 const MOST_IMAGE_BYTES: u64 = 64 << 20;
+/// A picture with a shorter side is no sight of its own.
+const LEAST_SIDE: u32 = 4;
 
 /// A file of documents.
 pub(crate) struct DocumentFile {
@@ -34,6 +37,28 @@ impl DocumentFile {
     /// Images are named relative to the file that names them.
     pub(crate) fn image(&self, image: &ImageFile) -> PathBuf {
         beside(&self.path, image)
+    }
+
+    /// Why an image cannot be looked for, or would be found anywhere.
+    fn image_fault(&self, image: &ImageFile) -> ImageFault {
+        if !self.image(image).is_file() {
+            return Some(format!("there is no image {image} beside the document"));
+        }
+        let told = self.read_image(image).map_err(|error| format!("{error:#}"));
+        let template = told.and_then(|bytes| Template::decode(&bytes).map_err(|error| error.to_string()));
+        match template {
+            Err(reason) => Some(format!("the image {image} cannot be used: {reason}")),
+            Ok(template) if template.width().min(template.height()) < LEAST_SIDE => {
+                let (width, height) = (template.width(), template.height());
+                Some(format!(
+                    "the image {image} has {width}x{height} pixels: so small a picture is found where it is not; cut out more"
+                ))
+            }
+            Ok(template) if template.is_flat() => Some(format!(
+                "the image {image} is of one colour, which is found anywhere: cut out something with an edge"
+            )),
+            Ok(_) => None,
+        }
     }
 
     pub(crate) fn read_image(&self, image: &ImageFile) -> anyhow::Result<Vec<u8>> {
@@ -102,14 +127,14 @@ pub(crate) fn lint(files: &[DocumentFile]) -> Vec<Diagnostic> {
     let by_name: BTreeMap<&str, &DocumentFile> = names.iter().map(String::as_str).zip(files).collect();
     let sources: Vec<FileSource<'_>> =
         names.iter().zip(files).map(|(name, file)| FileSource { name, bytes: &file.bytes }).collect();
-    let exists = |name: &str, image: &ImageFile| by_name.get(name).is_some_and(|file| file.image(image).is_file());
-    workflow::lint_set(&sources, &exists)
+    let look = |name: &str, image: &ImageFile| by_name.get(name).and_then(|file| file.image_fault(image));
+    workflow::lint_set(&sources, &look)
 }
 
 /// Every finding in one of them, by itself: what it names may lie elsewhere.
 pub(crate) fn lint_alone(file: &DocumentFile) -> Vec<Diagnostic> {
     let source = FileSource { name: &file.name(), bytes: &file.bytes };
-    workflow::lint(source, &|image| file.image(image).is_file())
+    workflow::lint(source, &|image| file.image_fault(image))
 }
 
 pub(crate) fn has_errors(findings: &[Diagnostic]) -> bool {
@@ -157,6 +182,39 @@ mod tests {
         for path in [dir.path().to_owned(), dir.path().join("absent.yaml")] {
             let error = read(&path).err().unwrap();
             assert_eq!(crate::cli::exit::code(&error), Exit::NotFound);
+        }
+    }
+
+    #[test]
+    fn images_that_cannot_be_looked_for_are_refused_before_they_are() {
+        use crate::desktop::{Color, Frame, Rect};
+
+        let dir = tempfile::tempdir().unwrap();
+        let mut whole = Frame::filled(20, 20, Color::new(9, 9, 9));
+        let flat = whole.clone();
+        whole.fill(Rect::new(3, 3, 9, 9), Color::new(200, 0, 0));
+        let png = |frame: &Frame| frame.to_png().unwrap();
+        let images = [
+            ("good.png", png(&whole)),
+            ("one.png", png(&Frame::filled(1, 1, Color::default()))),
+            ("flat.png", png(&flat)),
+            ("broken.png", png(&whole)[..60].to_vec()),
+        ];
+        for (name, bytes) in &images {
+            std::fs::write(dir.path().join(name), bytes).unwrap();
+        }
+        let told = |image: &str| {
+            let bytes = format!("kind: workflow\nname: w\nsteps:\n  - click: {{ image: {image} }}\n").into_bytes();
+            lint_alone(&DocumentFile { path: dir.path().join("w.yaml"), bytes })
+                .iter()
+                .map(ToString::to_string)
+                .collect()
+        };
+        let told: Vec<String> = ["good.png", "one.png", "flat.png", "broken.png", "absent.png"].map(told).into();
+        assert_eq!(told[0], "");
+        for (told, part) in told[1..].iter().zip(["1x1 pixels", "of one colour", "cannot be used", "there is no image"])
+        {
+            assert!(told.contains(part), "{told}");
         }
     }
 

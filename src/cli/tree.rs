@@ -7,8 +7,8 @@ use clap_complete::Shell;
 
 use super::{
     commands::{
-        agent, apply, artifact, backup, batch, channel, check, config_check, controller, documents, event, find, fleet,
-        inspect, job, join_token, lint, machine, pause, restore, token, try_out,
+        agent, agent_doctor, agent_install, apply, artifact, backup, batch, channel, check, config_check, controller,
+        documents, event, find, fleet, inspect, job, join_token, lint, machine, pause, restore, token, try_out,
     },
     examples,
     exit::{self, Exit, usage},
@@ -126,6 +126,22 @@ enum AgentCommand {
         #[command(flatten)]
         output: super::output::OutputFlag,
     },
+    /// Whether this session is fit for an agent, and what to do where it is not
+    #[command(
+        after_help = "Example:\n  DISPLAY=:7 deskfleet agent doctor --controller https://fleet.example.org:8443\n\n\
+        Exit code 0: fit; 1: no job would run here. What some workflows need and is not there is `lacks`."
+    )]
+    Doctor {
+        #[command(flatten)]
+        settings: SettingsFlags<AgentSide>,
+        #[command(flatten)]
+        output: super::output::OutputFlag,
+    },
+    /// Let the agent start with this user's desktop session
+    Install(agent_install::InstallArgs),
+    /// Undo `install`
+    #[command(after_help = "Example:\n  deskfleet agent uninstall")]
+    Uninstall,
     /// Wipe identity and leftovers, so that each copy of this disk joins as a machine of its own
     #[command(after_help = "Example:\n  deskfleet agent prepare-image --data-dir /var/lib/deskfleet/agent")]
     PrepareImage {
@@ -198,6 +214,11 @@ impl Command {
             Self::Agent(AgentCommand::Status { settings, output }) => {
                 agent::status(&settings.settings(As::Agent)?.agent, output)
             }
+            Self::Agent(AgentCommand::Doctor { settings, output }) => {
+                agent_doctor::run(&settings.settings(As::Agent)?.agent, output)
+            }
+            Self::Agent(AgentCommand::Install(args)) => agent_install::install(&args),
+            Self::Agent(AgentCommand::Uninstall) => agent_install::uninstall(),
             Self::Agent(AgentCommand::PrepareImage { settings }) => {
                 agent::prepare_image(&settings.settings(As::Agent)?.agent)
             }

@@ -61,19 +61,22 @@ pub struct FileSource<'source> {
     pub bytes: &'source [u8],
 }
 
-/// Lints one file by itself. `image_exists` is asked for each image, by its name relative to the file.
-pub fn lint(file: FileSource<'_>, image_exists: &dyn Fn(&ImageFile) -> bool) -> Vec<Diagnostic> {
+/// What is wrong with an image, for who wrote the document; `None` where it can be looked for.
+pub type ImageFault = Option<String>;
+
+/// Lints one file by itself. `look` is asked for each image, by its name relative to the file.
+pub fn lint(file: FileSource<'_>, look: &dyn Fn(&ImageFile) -> ImageFault) -> Vec<Diagnostic> {
     let mut found = Findings::default();
-    found.file(file, &|_, image| image_exists(image));
+    found.file(file, &|_, image| look(image));
     found.sorted()
 }
 
 /// Lints files that belong together: apps, screens and pools that workflows name are looked up in all of them.
-/// `image_exists` is asked with the file's name and the image's, relative to that file.
-pub fn lint_set(files: &[FileSource<'_>], image_exists: &dyn Fn(&str, &ImageFile) -> bool) -> Vec<Diagnostic> {
+/// `look` is asked with the file's name and the image's, relative to that file.
+pub fn lint_set(files: &[FileSource<'_>], look: &dyn Fn(&str, &ImageFile) -> ImageFault) -> Vec<Diagnostic> {
     let mut found = Findings::default();
     for file in files {
-        found.file(*file, image_exists);
+        found.file(*file, look);
     }
     found.across();
     found.sorted()
@@ -88,7 +91,7 @@ struct Findings {
 }
 
 impl Findings {
-    fn file(&mut self, file: FileSource<'_>, image_exists: &dyn Fn(&str, &ImageFile) -> bool) {
+    fn file(&mut self, file: FileSource<'_>, look: &dyn Fn(&str, &ImageFile) -> ImageFault) {
         let source = Source::read(file.bytes);
         let empty = source.documents.is_empty() && source.faults.is_empty();
         for fault in source.faults {
@@ -103,8 +106,7 @@ impl Findings {
                 Err(faults) => faults.into_iter().for_each(|fault| self.fault(file.name, fault)),
                 Ok(document) => {
                     for (image, place) in document.images() {
-                        if !image_exists(file.name, image) {
-                            let message = format!("there is no image {image} beside the document");
+                        if let Some(message) = look(file.name, image) {
                             self.note(Severity::Error, file.name, place, message);
                         }
                     }

@@ -38,7 +38,7 @@ pub use calls::{Called, MissingWorkflow, called};
 pub use expression::Expression;
 pub use fault::Fault;
 pub use input::{InputFault, InputSchema};
-pub use lint::{Diagnostic, FileSource, Severity, lint, lint_set};
+pub use lint::{Diagnostic, FileSource, ImageFault, Severity, lint, lint_set};
 pub use model::*;
 pub use node::{Entry, Node, Pointer, Style, Tree};
 pub use scope::{Scope, ScopeParts};

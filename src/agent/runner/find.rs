@@ -276,6 +276,12 @@ impl Runner<'_> {
         let mut all = Vec::new();
         for file in &sought.variants {
             let image = self.image(file)?;
+            if !sought.scale && (image.width() > area.rect.width || image.height() > area.rect.height) {
+                let (width, height) = (image.width(), image.height());
+                absence.reason =
+                    Some(format!("{file} has {width}x{height} pixels, more than where to look: {}", area.rect));
+                continue;
+            }
             let search = self.world.finder().find(&frame, &image, &options);
             let hit = |found: &image::Hit| Hit {
                 what: format!("image {file}"),

@@ -3,6 +3,8 @@
 //! It must not know how the controller decides or keeps anything: client commands speak to it over HTTPS alone.
 
 pub(crate) mod agent;
+pub(crate) mod agent_doctor;
+pub(crate) mod agent_install;
 pub(crate) mod apply;
 pub(crate) mod artifact;
 pub(crate) mod backup;

@@ -107,7 +107,7 @@ impl Template {
         self.picture.height()
     }
 
-    /// Of a single colour: it is found, but it says little. Lint should warn of it.
+    /// Of a single colour: it is found, but it says little.
     pub fn is_flat(&self) -> bool {
         self.channel.is_none()
     }

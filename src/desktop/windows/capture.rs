@@ -7,9 +7,9 @@ use std::{ptr, slice};
 use windows::Win32::{
     Graphics::Gdi::{
         BI_RGB, BITMAPINFO, BITMAPINFOHEADER, BitBlt, CAPTUREBLT, CreateCompatibleDC, CreateDIBSection, DIB_RGB_COLORS,
-        DeleteDC, DeleteObject, GdiFlush, GetDC, GetDeviceCaps, HBITMAP, HDC, HGDIOBJ, LOGPIXELSX, ReleaseDC, SRCCOPY,
-        SelectObject,
+        DeleteDC, DeleteObject, GdiFlush, GetDC, HBITMAP, HDC, HGDIOBJ, ReleaseDC, SRCCOPY, SelectObject,
     },
+    UI::HiDpi::GetDpiForSystem,
     UI::WindowsAndMessaging::{
         GetSystemMetrics, SM_CXVIRTUALSCREEN, SM_CYVIRTUALSCREEN, SM_XVIRTUALSCREEN, SM_YVIRTUALSCREEN,
     },
@@ -48,15 +48,10 @@ pub(super) fn screen() -> Result<Screen, DesktopError> {
     Ok(Screen { left: metric(SM_XVIRTUALSCREEN), top: metric(SM_YVIRTUALSCREEN), width, height })
 }
 
-/// Of the primary monitor.
+/// Of the primary monitor, when this process began.
 pub(super) fn scale() -> f64 {
-    // SAFETY: the context is released with the call that follows.
-    let dpi = unsafe {
-        let screen = GetDC(None);
-        let dpi = GetDeviceCaps(Some(screen), LOGPIXELSX);
-        ReleaseDC(None, screen);
-        dpi
-    };
+    // SAFETY: gives a number.
+    let dpi = unsafe { GetDpiForSystem() };
     if dpi > 0 { f64::from(dpi) / PLAIN_DPI } else { 1.0 }
 }
 

@@ -10,11 +10,11 @@ use crate::desktop::{
 const WIDTH: u32 = 400;
 const HEIGHT: u32 = 300;
 
+/// What happens right before a picture is taken.
+pub(super) type Happening = Box<dyn FnMut(&mut Screen)>;
+
 /// What the field that has the focus does with keys.
 pub(super) type Reaction = Box<dyn FnMut(&mut Screen, &str)>;
-
-/// What happens just before a picture is taken.
-pub(super) type BeforeCapture = Box<dyn FnMut(&mut Screen)>;
 
 pub(in crate::agent::runner) struct Screen {
     pub(super) frame: Frame,
@@ -29,7 +29,7 @@ pub(in crate::agent::runner) struct Screen {
     pub(super) reaction: Option<Reaction>,
     pub(super) captures: u32,
     /// Called before a picture is taken.
-    pub(super) on_capture: Option<BeforeCapture>,
+    pub(super) on_capture: Option<Happening>,
     /// Errors of the next input calls.
     pub(super) errors: VecDeque<DesktopError>,
     pub(super) copies: bool,
