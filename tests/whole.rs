@@ -169,6 +169,39 @@ fn a_file_that_a_workflow_saves_is_downloaded_over_the_api_and_a_page_is_no_page
     }
 }
 
+#[test]
+fn a_failure_is_told_with_a_recording_where_the_machine_makes_one() {
+    let controller = Controller::start();
+    let desktop = VirtualDesktop::start();
+    let _agent = Agent::join_with(&[("DESKFLEET_RECORDING", "true")], &controller, &desktop, "desk-1");
+    let wait = json!({"wait": {"window": "No such window"}, "timeout": "2500ms"});
+    let notice = json!({"launch": {"command": ["xmessage", "Something new"]}});
+    controller.put("/v1/workflows/filmed", &json!({"kind": "workflow", "name": "filmed", "steps": [notice, wait]}));
+
+    let job = controller.post("/v1/jobs?wait=45s", &json!({"workflow": "filmed"}));
+    assert_eq!(job["state"], "failed", "{job:#}");
+    let names: Vec<_> =
+        job["failure"]["artifacts"].as_array().expect("a list").iter().map(|one| &one["name"]).collect();
+    assert!(names.contains(&&json!("recording.tar")), "{job:#}");
+    let path = format!("/v1/jobs/{}/report", job["id"].as_str().expect("a job has an id"));
+    let page = until_within(Duration::from_secs(20), "the recording to be stored", || {
+        let page = curl(&controller, &path);
+        page.contains("id=\"film-").then_some(page)
+    });
+    assert!(page.matches("<figure id=\"film-").count() >= 2, "the message came while it was recorded");
+}
+
+fn curl(controller: &Controller, path: &str) -> String {
+    let output = Command::new("curl")
+        .args(["-sSf", "--cacert"])
+        .arg(controller.data().join("ca.pem"))
+        .args(["-H", &format!("Authorization: Bearer {}", admin_token(controller))])
+        .arg(format!("{}{path}", controller.url()))
+        .output()
+        .expect("curl must be installed");
+    String::from_utf8(output.stdout).expect("text")
+}
+
 fn admin_token(controller: &Controller) -> String {
     let token = fs::read_to_string(controller.data().join("admin.token")).expect("the token is there");
     token.trim().to_owned()

@@ -9,7 +9,7 @@ use std::{
 use super::{
     HttpsUrl, LogSettings, ProxyUrl,
     reader::Reader,
-    value::{bytes_between, duration_between, https_url, labels, path, proxy_url, text},
+    value::{boolean, bytes_between, duration_between, https_url, labels, path, proxy_url, text},
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct AgentSettings {
     pub probe_interval: Duration,
     /// After it a thread on the desktop that gives no sign of life is given up.
     pub hang_limit: Duration,
+    /// Whether attempts are recorded; what has not failed is not kept.
+    pub recording: bool,
     /// The environment's proxy unless set.
     pub proxy: Option<ProxyUrl>,
     pub log: LogSettings,
@@ -45,6 +47,7 @@ impl AgentSettings {
             spool_bytes: reader.take("agent.spool_bytes", bytes_between("16MiB", "1TiB")),
             probe_interval: reader.take("agent.probe_interval", duration_between(500, 600_000)),
             hang_limit: reader.take("agent.hang_limit", duration_between(30_000, 3_600_000)),
+            recording: reader.take("agent.recording", boolean),
             proxy: reader.take_optional("agent.proxy", proxy_url),
             log: log.clone(),
         }

@@ -190,6 +190,13 @@ pub const SETTINGS: &[Setting] = &[
         "How long the work on the desktop may give no sign of life until it is given up",
     ),
     row(Agent, "agent.probe_interval", Some("5s"), "TIME", "How often an idle machine looks at its desktop"),
+    row(
+        Agent,
+        "agent.recording",
+        Some("false"),
+        "BOOL",
+        "Record the screen once a second; kept where an attempt fails",
+    ),
     row(Agent, "agent.proxy", None, "URL", "HTTP proxy to the controller; the environment's unless given"),
 ];
 

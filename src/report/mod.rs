@@ -2,12 +2,15 @@
 //!
 //! It must not know: where jobs, steps and pictures come from.
 
+mod film;
 mod page;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::Cursor,
 };
+
+pub use film::{Picture, Shot, shots_of};
 
 use crate::{
     ids::Digest,
@@ -34,6 +37,8 @@ pub struct Report {
     pub cut: bool,
     /// By their digests, as far as there are any.
     pub pictures: BTreeMap<Digest, Vec<u8>>,
+    /// The recording; empty where there is none.
+    pub film: Vec<Shot>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,6 +143,7 @@ mod tests {
             steps,
             cut: true,
             pictures: pictures.iter().map(|bytes| (Digest::of(bytes), bytes.to_vec())).collect(),
+            film: Vec::new(),
         }
     }
 
@@ -186,6 +192,23 @@ mod tests {
             ),
         ];
         assert_eq!(pictures_of(&steps), [Digest::of(b"a"), Digest::of(b"b")]);
+    }
+
+    #[test]
+    fn a_recording_is_a_strip_of_pictures_each_shown_once() {
+        let mut told = report(Vec::new(), &[]);
+        told.film = vec![
+            Shot { after_ms: 0, picture: Picture::New(png(20)) },
+            Shot { after_ms: 1_500, picture: Picture::New(png(30)) },
+            Shot { after_ms: 62_000, picture: Picture::AsAt(0) },
+            Shot { after_ms: 63_000, picture: Picture::New(b"no picture".to_vec()) },
+        ];
+        let html = told.html().unwrap();
+        assert_eq!(html.matches("base64,").count(), 2, "{html}");
+        for part in ["1.5 s", "62.0 s", "href=\"#film-0\"", "id=\"film-0\""] {
+            assert!(html.contains(part), "{part} in\n{html}");
+        }
+        assert!(!report(Vec::new(), &[]).html().unwrap().contains("film-"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Outcome, Report, is_picture, size_of};
+use super::{Outcome, Picture, Report, Shot, is_picture, size_of};
 use crate::{
     ids::Digest,
     wire::step::{ArtifactRef, Find, StepReport, StepState},
@@ -45,9 +45,27 @@ pub(super) fn render(report: &Report) -> Result<String, Error> {
         })),
         "steps": steps,
         "cut": report.cut,
+        "film": report.film.iter().filter_map(shot_of).collect::<Vec<_>>(),
     });
     let page = environment().template_from_named_str(PAGE, include_str!("../../assets/report.html"))?;
     page.render(minijinja::value::Serde(&context))
+}
+
+/// What is no picture is left out.
+fn shot_of(shot: &Shot) -> Option<Value> {
+    let after = elapsed(shot.after_ms);
+    match &shot.picture {
+        Picture::AsAt(first) => {
+            Some(json!({ "at": shot.after_ms, "after": after, "as_at": first, "as_after": elapsed(*first) }))
+        }
+        Picture::New(bytes) => {
+            let (width, height) = size_of(bytes)?;
+            let source = format!("data:image/webp;base64,{}", STANDARD.encode(bytes));
+            Some(
+                json!({ "at": shot.after_ms, "after": after, "as_at": null, "source": source, "width": width, "height": height }),
+            )
+        }
+    }
 }
 
 fn step_of(step: &StepReport, report: &Report, shown: &mut BTreeSet<Digest>) -> Value {

@@ -11,6 +11,9 @@ use crate::{ids::Name, time::Timestamp};
 /// The agent's log of an attempt, among its artifacts.
 pub const LOG_ARTIFACT: &str = "agent.log";
 
+/// What the screen showed in the course of an attempt, among its artifacts.
+pub const RECORDING_ARTIFACT: &str = "recording.tar";
+
 /// As the agent saw it. Texts are redacted, lists bounded, artifacts named as in the attempt's list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct FailureContext {

@@ -16,7 +16,11 @@ use super::{
 use crate::{
     desktop::{Color, Frame, Rect},
     ids::Digest,
-    wire::{failure::LOG_ARTIFACT, job::Category, step::ArtifactRef},
+    wire::{
+        failure::{LOG_ARTIFACT, RECORDING_ARTIFACT},
+        job::Category,
+        step::ArtifactRef,
+    },
     workflow::Target,
 };
 
@@ -52,8 +56,8 @@ impl Evidence {
         };
         let mut name = format!("{stem}{ending}");
         let mut number = 1;
-        // The attempt's own log comes under its name later.
-        while name == LOG_ARTIFACT || !self.names.insert(name.clone()) {
+        // The attempt's own log and recording come under their names later.
+        while [LOG_ARTIFACT, RECORDING_ARTIFACT].contains(&name.as_str()) || !self.names.insert(name.clone()) {
             number += 1;
             name = format!("{stem}-{number}{ending}");
         }

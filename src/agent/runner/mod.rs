@@ -17,6 +17,7 @@ mod describe;
 mod effect;
 mod evidence;
 mod fault;
+mod film;
 mod find;
 mod flow;
 mod focus;

@@ -54,6 +54,11 @@ pub trait Observer {
         false
     }
 
+    /// Whether what the screen shows is recorded, to be kept where the attempt fails.
+    fn recorded(&self) -> bool {
+        false
+    }
+
     /// A step is about to begin. The answer may take as long as a person thinks: no limit runs meanwhile.
     fn before_step(&mut self, next: &NextStep) -> Permit {
         let _ = next;

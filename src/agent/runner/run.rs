@@ -11,6 +11,7 @@ use super::{
     effect::{Effects, Finishing},
     evidence::Evidence,
     fault::{Break, Fault, Stop},
+    film::Film,
     observer::Observer,
     plan::{Ending, Plan},
     popup::Popups,
@@ -52,6 +53,7 @@ pub struct Runner<'a> {
     pub(super) alive: BTreeSet<Name>,
     pub(super) effects: Effects,
     pub(super) popups: Popups,
+    pub(super) film: Option<Film>,
 }
 
 impl<'a> Runner<'a> {
@@ -61,6 +63,7 @@ impl<'a> Runner<'a> {
             Some(workflow) => Redactor::for_input(&parts.input, &workflow.input.masked(&parts.input)),
             None => Redactor::default(),
         };
+        let film = if observer.recorded() { Film::of(plan, world.now().mono) } else { None };
         Self {
             scope: Scope::new(&parts),
             redactor,
@@ -77,6 +80,7 @@ impl<'a> Runner<'a> {
             alive: BTreeSet::new(),
             effects: Effects::default(),
             popups: Popups::default(),
+            film,
         }
     }
 
@@ -87,7 +91,12 @@ impl<'a> Runner<'a> {
         let ending = match result {
             Ok(output) => Ending::Succeeded { output },
             Err(Break::Stop(stop)) => Ending::Stopped(stop),
-            Err(Break::Fault(fault) | Break::Limit(fault)) => Ending::Failed(self.failure(*fault)),
+            Err(Break::Fault(fault) | Break::Limit(fault)) => {
+                let hangs = fault.hangs.is_some();
+                let mut failure = self.failure(*fault);
+                failure.artifacts.extend(self.recording(hangs));
+                Ending::Failed(failure)
+            }
         };
         self.tidy_up(&ending);
         ending
@@ -165,6 +174,7 @@ impl<'a> Runner<'a> {
             let picture = self.live_picture();
             self.observer.picture(picture);
         }
+        self.film();
         match self.ends_at {
             Some(end) if self.world.now().mono >= end && self.effects.finishing != Finishing::Commit => {
                 let limit = format_duration(self.plan.timeout);

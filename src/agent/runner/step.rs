@@ -43,7 +43,7 @@ pub(super) struct Current {
     pub(super) quiet: Duration,
     /// What the screen showed before it did anything, masked.
     pub(super) before: Option<Frame>,
-    screenshot: ScreenshotWhen,
+    pub(super) screenshot: ScreenshotWhen,
     pub(super) mask: Vec<Target>,
     pub(super) standing: Standing,
     pub(super) finds: Vec<Find>,

@@ -35,7 +35,7 @@ impl Runner<'_> {
 
 /// All that any step wants masked, because more than one may be under way. None where no picture may be taken: the step says so,
 /// or an app's steps or those of a called workflow mask something, whose windows and images only they know.
-fn masks_for(plan: &Plan, path: Option<&str>) -> Option<Vec<Target>> {
+pub(super) fn masks_for(plan: &Plan, path: Option<&str>) -> Option<Vec<Target>> {
     let mut steps = Vec::new();
     for app in &plan.apps {
         app.own_steps().for_each(|step| collect(step, &mut steps));

@@ -75,6 +75,7 @@ pub(super) struct Assignment {
     /// Erased when the attempt is over.
     pub(super) work: WorkDir,
     pub(super) tape: Tape,
+    pub(super) recorded: bool,
 }
 
 /// What the thread has to say.
@@ -154,11 +155,17 @@ impl Desk {
     }
 
     fn attempt(&mut self, host: &mut Host, assignment: Assignment) {
-        let Assignment { plan, desktop, control, spool, uploads, work, tape } = assignment;
+        let Assignment { plan, desktop, control, spool, uploads, work, tape, recorded } = assignment;
         self.seen = None;
         host.take_hands(desktop);
-        let mut watcher =
-            Watcher { news: self.news.clone(), control: &control, spool: &spool, uploads: &uploads, tape: &tape };
+        let mut watcher = Watcher {
+            news: self.news.clone(),
+            control: &control,
+            spool: &spool,
+            uploads: &uploads,
+            tape: &tape,
+            recorded,
+        };
         let mut runner = Runner::new(host, &mut watcher, &plan);
         let keep = |runner: &Runner<'_>| keep_log(&spool, &runner.cleaned(&tape.text()));
         tape.line("the desktop is looked at and the apps are brought to ready");
@@ -214,8 +221,14 @@ impl Desk {
     /// Ends an attempt in place of the thread that had it, with what the desktop shows now.
     fn witness(&self, host: &mut Host, witness: Witness) {
         let Witness { plan, control, spool, uploads, tape, mut failure } = witness;
-        let mut watcher =
-            Watcher { news: self.news.clone(), control: &control, spool: &spool, uploads: &uploads, tape: &tape };
+        let mut watcher = Watcher {
+            news: self.news.clone(),
+            control: &control,
+            spool: &spool,
+            uploads: &uploads,
+            tape: &tape,
+            recorded: false,
+        };
         Runner::new(host, &mut watcher, &plan).bear_witness(&mut failure);
         control.give_picture(&Err("the attempt has just ended; ask again".to_owned()));
         self.end(&spool, Ended::Result(AttemptResult::Failed(failure)), BTreeMap::new(), Vec::new());
@@ -295,9 +308,14 @@ struct Watcher<'a> {
     control: &'a Control,
     spool: &'a AttemptSpool,
     uploads: &'a Notify,
+    recorded: bool,
 }
 
 impl Observer for Watcher<'_> {
+    fn recorded(&self) -> bool {
+        self.recorded
+    }
+
     fn go_on(&mut self) -> Result<(), Stop> {
         self.control.go_on()
     }

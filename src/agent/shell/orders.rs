@@ -109,6 +109,7 @@ impl Shell {
                     uploads: Arc::clone(&self.uploads),
                     work,
                     tape: running.tape.clone(),
+                    recorded: self.settings.recording,
                 };
                 self.ask_desk(Work::Attempt(Box::new(assignment)));
             }

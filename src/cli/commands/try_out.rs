@@ -35,6 +35,7 @@ use crate::{
     report::{self, Outcome, Report, Trouble},
     wire::{
         agent::AttemptFailure,
+        failure::RECORDING_ARTIFACT,
         machine::{Readiness, ReadinessState},
         step::{ArtifactRef, StepReport},
     },
@@ -178,15 +179,32 @@ fn save_report(watcher: Watcher, workflow: &str, ending: &Ending, file: &Path) -
         }),
         _ => None,
     };
+    let recording = match recording_of(ending).and_then(|digest| watcher.pictures.get(&digest)) {
+        Some(archive) => report::shots_of(archive)?,
+        None => Vec::new(),
+    };
     let steps = report::as_they_ended(watcher.reports);
     let shown = report::pictures_of(&steps);
     let mut pictures = watcher.pictures;
     pictures.retain(|digest, _| shown.contains(digest));
-    let report =
-        Report { workflow: workflow.to_owned(), outcome, facts: Vec::new(), failure, steps, cut: false, pictures };
+    let report = Report {
+        workflow: workflow.to_owned(),
+        outcome,
+        facts: Vec::new(),
+        failure,
+        steps,
+        cut: false,
+        pictures,
+        film: recording,
+    };
     std::fs::write(file, report.html()?).with_context(|| format!("{} can't be written", file.display()))?;
     output::remark(format!("report in {}", file.display()));
     Ok(())
+}
+
+fn recording_of(ending: &Ending) -> Option<Digest> {
+    let Ending::Failed(failure) = ending else { return None };
+    failure.artifacts.iter().find(|artifact| artifact.name == RECORDING_ARTIFACT).map(|artifact| artifact.sha256)
 }
 
 fn failure_text(failure: &AttemptFailure) -> String {
@@ -252,6 +270,10 @@ impl Watcher {
 impl Observer for Watcher {
     fn go_on(&mut self) -> Result<(), StopRunning> {
         if self.interrupted.load(Ordering::SeqCst) { Err(StopRunning::Cancelled) } else { Ok(()) }
+    }
+
+    fn recorded(&self) -> bool {
+        self.reporting
     }
 
     fn steps_asked(&self) -> bool {

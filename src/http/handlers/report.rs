@@ -18,8 +18,8 @@ use crate::{
         request::{PathPart, Query, parse_id},
     },
     ids::{Digest, JobId},
-    report::{self, Outcome, Report, Trouble},
-    wire::{self, step::StepReport},
+    report::{self, Outcome, Report, Shot, Trouble},
+    wire::{self, failure::RECORDING_ARTIFACT, step::StepReport},
 };
 
 /// Steps of one file. An attempt that has more is looked at by the API.
@@ -69,6 +69,7 @@ async fn report_of(app: &App, view: &JobView, number: u32) -> ApiResult<Report> 
     };
     let (steps, cut) = steps(app, job.id, number).await?;
     let pictures = pictures(app, report::pictures_of(&steps)).await?;
+    let film = film(app, attempt.failure.as_ref()).await?;
     let outcome = match attempt.outcome {
         None => Outcome::Running,
         Some(wire::job::Outcome::Succeeded) => Outcome::Succeeded,
@@ -89,6 +90,7 @@ async fn report_of(app: &App, view: &JobView, number: u32) -> ApiResult<Report> 
         steps,
         cut,
         pictures,
+        film,
     })
 }
 
@@ -117,6 +119,20 @@ async fn steps(app: &App, id: JobId, attempt: u32) -> ApiResult<(Vec<StepReport>
             next => return Ok((report::as_they_ended(reports), next.is_some())),
         }
     }
+}
+
+/// The recording of a failure, if it has arrived.
+async fn film(app: &App, failure: Option<&wire::job::Failure>) -> ApiResult<Vec<Shot>> {
+    let artifacts = failure.into_iter().flat_map(|failure| &failure.artifacts);
+    let Some(recording) = artifacts.into_iter().find(|artifact| artifact.name == RECORDING_ARTIFACT) else {
+        return Ok(Vec::new());
+    };
+    let archives = pictures(app, vec![recording.sha256]).await?;
+    let shots = archives.values().next().map(|archive| report::shots_of(archive)).transpose();
+    if let Err(error) = &shots {
+        tracing::warn!(%error, "the recording of an attempt cannot be read");
+    }
+    Ok(shots.ok().flatten().unwrap_or_default())
 }
 
 /// Those that have arrived.

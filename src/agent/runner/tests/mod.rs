@@ -10,6 +10,7 @@ mod call;
 mod commit;
 mod desktop;
 mod failures;
+mod film;
 mod flow;
 mod idle;
 mod loops;
@@ -247,11 +248,16 @@ pub(super) struct Record {
     /// From this intent on the answer to whether to go on is this.
     pub(super) stop_at_intent: Option<(usize, Stop)>,
     asked: u32,
+    pub(super) recorded: bool,
     /// Why files are not kept, in turn; kept when there are no more.
     pub(super) lost: VecDeque<String>,
 }
 
 impl Observer for Record {
+    fn recorded(&self) -> bool {
+        self.recorded
+    }
+
     fn go_on(&mut self) -> Result<(), Stop> {
         self.asked += 1;
         if let Some((intent, stop)) = self.stop_at_intent
