@@ -3,6 +3,8 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::expect_used, reason = "tests say what they expect")]
 
+#[path = "whole/files.rs"]
+mod files;
 #[path = "support/fleet.rs"]
 mod fleet;
 #[path = "support/xvfb.rs"]

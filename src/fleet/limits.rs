@@ -5,7 +5,7 @@ use crate::ids::Json;
 
 pub(super) const PRIORITY_MAX: i32 = 100;
 /// With room for what systems and programs add to a name.
-const FILE_NAME_CHARS: usize = 200;
+const FILE_NAME_BYTES: usize = 200;
 
 /// Collects everything wrong with a request, not only the first thing.
 pub(super) struct Checks<'a> {
@@ -75,9 +75,9 @@ impl<'a> Checks<'a> {
     pub(super) fn file_name(&mut self, pointer: &str, name: &str) {
         let strange = |c: char| c.is_control() || "/\\:*?\"<>|".contains(c);
         let plain = !name.contains(strange) && !name.trim_matches(['.', ' ']).is_empty();
-        if !plain || name.chars().count() > FILE_NAME_CHARS {
+        if !plain || name.len() > FILE_NAME_BYTES {
             let at = format!("{pointer}/{}", escape(name));
-            let detail = format!("a file has a name of 1 to {FILE_NAME_CHARS} characters, without / \\ : * ? \" < > |");
+            let detail = format!("a file has a name of 1 to {FILE_NAME_BYTES} bytes, without / \\ : * ? \" < > |");
             self.fault(&at, detail);
         }
     }

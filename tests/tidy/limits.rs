@@ -24,7 +24,7 @@ const FIXED: &[(&str, &str, &str)] = &[
     ("parts of a form that are files", "src/http/handlers/multipart.rs", "MAX_FILES"),
     ("a key, an idempotency key, a label, a reason", "src/fleet/settings.rs", "max_text_chars"),
     ("a key, an idempotency key, a label, a reason", "src/http/handlers/submit.rs", "MAX_KEY_CHARS"),
-    ("name of a file", "src/fleet/limits.rs", "FILE_NAME_CHARS"),
+    ("name of a file", "src/fleet/limits.rs", "FILE_NAME_BYTES"),
     ("priority", "src/fleet/limits.rs", "PRIORITY_MAX"),
     ("levels of an input", "src/http/submit/job.rs", "MAX_INPUT_DEPTH"),
     ("addresses in `notify` of a job", "src/fleet/decide/submit.rs", "MAX_NOTIFY"),

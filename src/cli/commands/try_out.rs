@@ -87,7 +87,8 @@ pub(crate) fn run(args: TryArgs) -> anyhow::Result<Exit> {
     let pacing = Pacing::new(args.step, args.slow.as_deref())?;
     let input = input(args.input.as_deref(), &args.properties)?;
     let local = Local::load_with(&args.workflow, &args.apps).map_err(|error| refused(&error))?;
-    let plan = local.plan(&input, job_files(&args.files)?).map_err(|error| refused(&error))?;
+    let copies = tempfile::tempdir().context("a folder for the files of the job cannot be made")?;
+    let plan = local.plan(&input, job_files(&args.files, copies.path())?).map_err(|error| refused(&error))?;
     let name = local.workflow.name.as_str();
     let directory = args.directory.unwrap_or_else(|| PathBuf::from(format!("try-{name}")));
     let mut watcher = Watcher::new(directory, pacing, interrupts()?, args.report.is_some());
@@ -126,15 +127,20 @@ fn refused(error: &LocalError) -> anyhow::Error {
     Stop::new(exit, error.to_string()).into()
 }
 
-fn job_files(texts: &[String]) -> anyhow::Result<BTreeMap<String, PathBuf>> {
-    let absolute = |(name, path): (String, String)| {
-        let path = std::path::absolute(&path).with_context(|| format!("--file {name}={path}"))?;
-        if !path.is_file() {
-            return Err(Stop::new(Exit::NotFound, format!("--file {name}: there is no file {}", path.display())).into());
+/// Copies, as a job has them: what the workflow does to them is done to nothing of ours, and they are erased afterwards.
+fn job_files(texts: &[String], folder: &Path) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+    let copy = |(name, path): (String, String)| {
+        if !Path::new(&path).is_file() {
+            return Err(Stop::new(Exit::NotFound, format!("--file {name}: there is no file {path}")).into());
         }
-        Ok((name, path))
+        if files::plain_name(&name) != name {
+            return Err(usage(format!("--file {name}={path}: a file of a job has a plain name, such as referral.pdf")));
+        }
+        let copy = folder.join(&name);
+        std::fs::copy(&path, &copy).with_context(|| format!("--file {name}={path}"))?;
+        Ok((name, copy))
     };
-    pairs("--file", texts)?.into_iter().map(absolute).collect()
+    pairs("--file", texts)?.into_iter().map(copy).collect()
 }
 
 fn conclude(ending: Ending, stopped_before: Option<&str>, format: OutputFlag) -> anyhow::Result<Exit> {

@@ -317,3 +317,27 @@ fn a_stop_while_a_popup_is_sent_away_ends_the_run() {
     assert!(matches!(ending, Ending::Stopped(_)), "{ending:?}");
     assert!(!stage.screen.inputs().contains(&"key a".to_owned()));
 }
+
+#[test]
+fn the_steps_of_a_recovery_are_not_interrupted() {
+    let app = format!(
+        "screens: {{ ready: [ {{ window: Patients }} ] }}\n\
+         recover: [ {{ steps: [ {{ wait: {{ window: Restored }} }}, {{ key: F2 }} ] }} ]{TIP}"
+    );
+    let mut stage = desk();
+    stage.processes.insert("clinic".to_owned(), 5);
+    stage.at_ms(2_000, |stage| {
+        stage.screen.open("Tip of the day", tip());
+    });
+    stage.at_ms(6_000, |stage| {
+        stage.screen.open("Restored", tip());
+    });
+    on_reaction(&mut stage, |screen, line| {
+        if line == "key Escape" {
+            screen.open("Patients", tip());
+        }
+    });
+    let (prepared, _) = Play::workflow("app: clinic\nsteps: [ { key: a } ]").app(&app).prepare(&mut stage);
+    assert!(matches!(prepared, Prepared::Ready(_)), "{prepared:?}");
+    assert_eq!(stage.screen.inputs(), ["key F2", "key Escape"], "it was sent away when they were over");
+}
