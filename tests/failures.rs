@@ -15,7 +15,7 @@ use std::{
 };
 
 use deskfleet::{
-    desktop::{Color, Frame},
+    desktop::{Color, Frame, Rect},
     ids::Digest,
 };
 use fleet::{Agent, Controller, is_executing, is_settled, signal};
@@ -210,7 +210,9 @@ fn an_agents_thread_that_hangs_is_given_up_with_a_picture_of_the_desktop() {
     let desktop = VirtualDesktop::start();
     let agent = Agent::join_with(&[("DESKFLEET_HANG_LIMIT", "30s")], &controller, &desktop, "desk-1");
     let documents = TempDir::new().expect("a folder for documents");
-    let image = Frame::filled(20, 10, Color::new(1, 200, 3)).to_png().expect("a picture");
+    let mut image = Frame::filled(20, 10, Color::new(1, 200, 3));
+    image.fill(Rect::new(0, 0, 10, 10), Color::new(200, 1, 3));
+    let image = image.to_png().expect("a picture");
     fs::create_dir(documents.path().join("images")).expect("a folder for images");
     fs::write(documents.path().join("images/green.png"), &image).expect("the image can be written");
     let workflow = json!({
