@@ -16,7 +16,7 @@ DENY_VERSION=0.20.2
 BUILD_NEEDS="cc:gcc /usr/include/stdlib.h:libc6-dev"
 FUZZ_NEEDS="c++:g++"
 DESKTOP_NEEDS="Xvfb:xvfb openbox:openbox galculator:galculator mousepad:mousepad xterm:xterm curl:curl jq:jq
-  xclip:xclip xdotool:xdotool tesseract:tesseract-ocr dbus-daemon:dbus-daemon gnumeric:gnumeric xmessage:x11-utils
+  xclip:xclip xdotool:xdotool tesseract:tesseract-ocr dbus-daemon:dbus-daemon gnumeric:gnumeric xmessage:x11-utils /etc/init.d/dbus:dbus
   setxkbmap:x11-xkb-utils
   /usr/libexec/at-spi-bus-launcher:at-spi2-core /usr/lib/python3/dist-packages/gi/__init__.py:python3-gi
   /usr/lib/$(uname -m)-linux-gnu/girepository-1.0/Gtk-3.0.typelib:gir1.2-gtk-3.0 /usr/lib/python3.*/tkinter/__init__.py:python3-tk
