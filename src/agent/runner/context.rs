@@ -11,7 +11,7 @@ use crate::{
         job::Category,
         step::ArtifactRef,
     },
-    workflow::{Action, Assertion, ScreenshotWhen, Step},
+    workflow::{Action, Assertion, Step},
 };
 
 /// Windows told of a failure, topmost first.
@@ -54,7 +54,7 @@ impl Sights {
 impl Runner<'_> {
     /// The screen before a step acts, masked as it is now: what must not be seen may stand elsewhere later.
     pub(super) fn look_before(&mut self, step: &Step) {
-        if step.screenshot == ScreenshotWhen::Never || !looks_or_acts(&step.action) {
+        if self.unseen() || !looks_or_acts(&step.action) {
             return;
         }
         // Where there is no picture the step itself will say why.

@@ -21,7 +21,7 @@ use crate::{
         job::Category,
         step::ArtifactRef,
     },
-    workflow::Target,
+    workflow::{ScreenshotWhen, Target},
 };
 
 /// Pictures and saved files of one attempt. What comes after is told in the log of the step, not kept.
@@ -130,11 +130,17 @@ impl Runner<'_> {
         Ok(artifact)
     }
 
-    /// The picture of a failure. None where none can be had, or the step says never.
+    /// Whether a step under way, or one it lies in, says that no picture is taken.
+    pub(super) fn unseen(&self) -> bool {
+        self.current.iter().any(|current| current.screenshot == ScreenshotWhen::Never)
+    }
+
+    /// The picture of a failure, which is the last of the recording too. None where none can be had or may be taken.
     pub(super) fn failure_picture(&mut self, fault: &mut Fault) -> Option<ArtifactRef> {
-        if fault.hangs.is_some() {
+        if fault.hangs.is_some() || self.unseen() {
             return None;
         }
+        self.shoot(self.world.now().mono);
         let marks = std::mem::take(&mut fault.marks);
         self.picture("failure", fault.frame.take(), None, &marks).ok()
     }

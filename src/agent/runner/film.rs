@@ -12,7 +12,7 @@ use crate::{
     ids::Digest,
     time::{Mono, duration_ms},
     wire::{failure::RECORDING_ARTIFACT, step::ArtifactRef},
-    workflow::{ScreenshotWhen, Target},
+    workflow::Target,
 };
 
 /// Between two looks at the screen.
@@ -109,8 +109,9 @@ impl Runner<'_> {
         }
     }
 
-    fn shoot(&mut self, now: Mono) {
-        if self.current.iter().any(|current| current.screenshot == ScreenshotWhen::Never) {
+    /// Takes a picture, unless none may be taken.
+    pub(super) fn shoot(&mut self, now: Mono) {
+        if self.unseen() {
             return;
         }
         // It is not there meanwhile: whatever looks for a mask takes no picture of its own.
@@ -127,11 +128,8 @@ impl Runner<'_> {
         self.film = Some(film);
     }
 
-    /// The recording of an attempt that failed, with what the screen shows now. None where there is none.
-    pub(super) fn recording(&mut self, hangs: bool) -> Option<ArtifactRef> {
-        if !hangs {
-            self.shoot(self.world.now().mono);
-        }
+    /// The recording of an attempt that failed. None where there is none.
+    pub(super) fn recording(&mut self) -> Option<ArtifactRef> {
         let film = self.film.take().filter(|film| !film.shots.is_empty())?;
         let archive = film.archive().ok()?;
         let (sha256, bytes) = (Digest::of(&archive), archive.len() as u64);

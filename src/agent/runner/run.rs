@@ -92,9 +92,8 @@ impl<'a> Runner<'a> {
             Ok(output) => Ending::Succeeded { output },
             Err(Break::Stop(stop)) => Ending::Stopped(stop),
             Err(Break::Fault(fault) | Break::Limit(fault)) => {
-                let hangs = fault.hangs.is_some();
                 let mut failure = self.failure(*fault);
-                failure.artifacts.extend(self.recording(hangs));
+                failure.artifacts.extend(self.recording());
                 Ending::Failed(failure)
             }
         };

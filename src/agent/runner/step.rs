@@ -237,8 +237,7 @@ impl Runner<'_> {
         }
         let fault = self.diagnose(fault);
         let mut fault = self.ask_windows(fault);
-        let wanted = self.current.last().is_none_or(|current| current.screenshot != ScreenshotWhen::Never);
-        let picture = if wanted { self.failure_picture(&mut fault) } else { None };
+        let picture = self.failure_picture(&mut fault);
         let before = self.before_picture();
         let context = self.context(&fault, Pictures { before: before.as_ref(), failure: picture.as_ref() });
         picture.into_iter().chain(before).for_each(|artifact| self.keep(artifact));

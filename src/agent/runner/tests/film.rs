@@ -78,11 +78,21 @@ fn what_any_step_masks_is_black_from_the_beginning() {
 #[test]
 fn nothing_is_recorded_where_no_picture_may_be_taken() {
     let mut stage = Stage::new();
+    stage.at_ms(500, |stage| paint(stage, Color::new(200, 0, 0)));
     let steps = "steps: [ { wait: { window: Saved }, timeout: 3s, screenshot: never } ]";
     let (ending, record) = Play::workflow(steps).run_watched(&mut stage, recorded());
     failure_of(ending);
     let times: Vec<u64> = shots(&record).into_iter().map(|(at, _)| at).collect();
-    assert!(times.iter().all(|at| [0, 3_000].contains(at)), "only before and after: {times:?}");
+    assert!(times.iter().all(|at| *at == 0), "only before it, and not what it failed on: {times:?}");
+
+    // What a step lies in says it for the step.
+    let mut stage = Stage::new();
+    stage.at_ms(500, |stage| paint(stage, Color::new(200, 0, 0)));
+    let steps = "steps: [ { repeat: { max: 1, until: { window: Saved }, steps: [ { wait: { window: Saved }, timeout: 3s } ] }, screenshot: never } ]";
+    let (ending, record) = Play::workflow(steps).run_watched(&mut stage, recorded());
+    let failure = failure_of(ending);
+    assert!(failure.artifacts.iter().all(|artifact| artifact.name == RECORDING_ARTIFACT), "{failure:?}");
+    assert!(shots(&record).into_iter().all(|(at, _)| at == 0));
 
     // An app's steps have something to hide that may show at any time.
     let app = "process: clinic\nscreens: { ready: [ { window: Patients } ] }\n\
