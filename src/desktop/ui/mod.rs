@@ -3,8 +3,10 @@
 use super::Rect;
 
 mod scene;
+mod wanted;
 
 pub use scene::Scene;
+pub use wanted::Wanted;
 
 /// Roles by their ARIA names, the same on every system. What has no counterpart there is `generic`.
 pub const ROLES: [&str; 52] = [

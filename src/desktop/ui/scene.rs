@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Element;
-use crate::desktop::{Rect, Window};
+use crate::desktop::{Point, Rect, Window};
 
 /// What opens above everything: it is never covered by a window.
 const MENUS: [&str; 4] = ["menu", "menuitem", "menuitemcheckbox", "menuitemradio"];
@@ -54,6 +54,15 @@ impl Scene {
     /// The part of it that is shown, where its middle can be seen.
     pub fn shown(&self, at: usize) -> Option<Rect> {
         self.shown_or_why(at).ok()
+    }
+
+    /// The smallest that is shown at this place; of two of one size the one that lies deeper.
+    pub fn under(&self, point: Point) -> Option<usize> {
+        let under = self.all().filter(|at| self.shown(*at).is_some_and(|rect| rect.contains(point)));
+        let size = |at: &usize| {
+            self.elements[*at].rect.map_or(u64::MAX, |rect| u64::from(rect.width) * u64::from(rect.height))
+        };
+        under.min_by_key(|at| (size(at), usize::MAX - at))
     }
 
     pub fn why_hidden(&self, at: usize) -> String {

@@ -64,13 +64,10 @@ impl Runner<'_> {
         (meant, area): (Meant, &Area),
         look: &mut Look,
     ) -> Result<Sought, Break> {
-        let wanted = wanted::Wanted::new(sought, &self.scope)?;
+        let wanted = wanted::wanted(sought, &self.scope)?;
         let scene = self.scene(look)?;
-        let fitting: Vec<usize> = scene.all().filter(|at| wanted.fits(&scene, *at)).collect();
-        // A button and the label in it may have one name: the control is meant.
-        let outermost =
-            |at: &&usize| !scene.chain(**at).any(|around| fitting.contains(&around) && !scene.is_root(around));
-        let shown = fitting.iter().filter(outermost).filter_map(|at| Some((*at, place_in(&scene, *at, area)?)));
+        let fitting = scene.fitting(&wanted);
+        let shown = fitting.iter().filter_map(|at| Some((*at, place_in(&scene, *at, area)?)));
         let hits: Vec<Hit> = shown.map(|(at, rect)| self.ui_hit(&scene, at, rect)).collect();
         if hits.is_empty() {
             let reason = match fitting.first() {
@@ -158,12 +155,7 @@ impl Runner<'_> {
             return Ok(Some((**element).clone()));
         }
         let scene = self.scene(look)?;
-        let under = scene.all().filter(|at| scene.shown(*at).is_some_and(|rect| rect.contains(hit.point)));
-        let size =
-            |at: &usize| scene.get(*at).rect.map_or(u64::MAX, |rect| u64::from(rect.width) * u64::from(rect.height));
-        // Of two of one size the one that lies deeper.
-        let smallest = under.min_by_key(|at| (size(at), usize::MAX - at));
-        Ok(smallest.map(|at| scene.get(at).clone()))
+        Ok(scene.under(hit.point).map(|at| scene.get(at).clone()))
     }
 
     /// What a control shows: what it holds, else its name, else the texts inside of it.
