@@ -12,6 +12,7 @@ pub mod fleet;
 pub mod http;
 pub mod ids;
 pub mod mutant;
+pub mod recorder;
 pub mod report;
 pub mod store;
 pub mod time;

@@ -11,6 +11,8 @@ mod controls;
 mod idle;
 #[path = "runner_x11/popups.rs"]
 mod popups;
+#[path = "runner_x11/recorded.rs"]
+mod recorded;
 #[path = "runner_x11/saved.rs"]
 mod saved;
 #[path = "runner_x11/tables.rs"]

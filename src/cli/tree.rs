@@ -8,7 +8,7 @@ use clap_complete::Shell;
 use super::{
     commands::{
         agent, agent_doctor, agent_install, apply, artifact, backup, batch, channel, check, config_check, controller,
-        documents, event, find, fleet, inspect, job, join_token, lint, machine, pause, restore, token, try_out,
+        documents, event, find, fleet, inspect, job, join_token, lint, machine, pause, record, restore, token, try_out,
     },
     examples,
     exit::{self, Exit, usage},
@@ -66,6 +66,8 @@ enum Command {
     Find(find::FindArgs),
     /// The windows and controls of this desktop, as targets to paste into a document
     Inspect(inspect::InspectArgs),
+    /// Watch a person work on this desktop and write the workflow that does the same
+    Record(record::RecordArgs),
     /// Documents as the controller has them
     Get(documents::GetArgs),
     /// Take a document out
@@ -228,6 +230,7 @@ impl Command {
             Self::Try(args) => try_out::run(args),
             Self::Find(args) => find::run(&args),
             Self::Inspect(args) => inspect::run(&args),
+            Self::Record(args) => record::run(&args),
             Self::Apply(args) => wait(apply::run(args)),
             Self::Get(args) => wait(documents::get(args)).map(done),
             Self::Delete(args) => wait(documents::delete(args)).map(done),

@@ -120,6 +120,14 @@ const NAMED: [(&str, NamedKey); 31] = [
     ("ScrollLock", NamedKey::ScrollLock),
 ];
 
+impl NamedKey {
+    /// Every one; some more than once.
+    #[cfg(target_os = "linux")]
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        NAMED.iter().map(|(_, key)| *key).chain((1..=24).map(Self::F))
+    }
+}
+
 /// Characters that are better written by name.
 const CHARACTERS: [(&str, char); 9] = [
     ("Space", ' '),

@@ -20,6 +20,7 @@ pub mod gate;
 pub mod geometry;
 pub mod image;
 pub mod keys;
+pub mod listen;
 pub mod ocr;
 #[cfg(any(target_os = "linux", windows))]
 mod pointing;
@@ -268,6 +269,21 @@ fn no_tree() -> DesktopError {
         what: "the control tree of applications".into(),
         instead: "find it by `image` or `text`".into(),
     }
+}
+
+/// Hears what is done on the desktop of this session.
+#[cfg(target_os = "linux")]
+pub fn hear() -> Result<listen::Listener, DesktopError> {
+    x11::listen(None)
+}
+
+/// Hears what is done on the desktop of this session.
+#[cfg(not(target_os = "linux"))]
+pub fn hear() -> Result<listen::Listener, DesktopError> {
+    Err(DesktopError::Unsupported {
+        what: format!("hearing what a person does on {}", std::env::consts::OS),
+        instead: "record on Linux with X11, or write the workflow with `deskfleet inspect`".into(),
+    })
 }
 
 /// Opens the desktop of this session with the back end of this system.

@@ -30,7 +30,8 @@ fn command_lines(text: &str) -> Vec<String> {
             let Some(at) = words.iter().position(is_ours) else { continue };
             // Before it only variables may stand, else it is an argument of something else.
             if words[..at].iter().all(|word| word.contains('=')) {
-                let end = |word: &&&str| !["#", "|", "&", ">", "&&", "(once"].contains(*word);
+                // After `--` stands the command of something else.
+                let end = |word: &&&str| !["#", "|", "&", ">", "&&", "(once", "--"].contains(*word);
                 found.push(words[at + 1..].iter().take_while(end).copied().collect::<Vec<_>>().join(" "));
             }
         }

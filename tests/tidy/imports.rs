@@ -53,6 +53,11 @@ const RULES: &[Rule] = &[
     },
     Rule { module: "workflow", may_use: &["ids", "time"], never: IO },
     Rule { module: "wire", may_use: &["ids", "time"], never: IO },
+    Rule {
+        module: "recorder",
+        may_use: &["desktop"],
+        never: &["tokio", "reqwest", "redb", "std::fs", "std::net", "std::env"],
+    },
     Rule { module: "report", may_use: &["wire", "ids", "time"], never: IO },
     Rule { module: "store", may_use: &["fleet", "ids", "time", "mutant"], never: &["axum", "hyper", "reqwest"] },
     Rule {

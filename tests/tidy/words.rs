@@ -22,6 +22,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("src/workflow/", "node", "a place in the tree of a YAML document"),
     ("src/", "worker_threads", "tokio's name"),
     ("src/desktop/", "node", "a place in the accessibility tree"),
+    ("src/desktop/x11/", "device_events", "x11rb's name for what mouse and keyboard do"),
     ("src/desktop/windows/", "WorkerW", "a window class of the system's shell"),
 ];
 

@@ -32,6 +32,7 @@ pub(crate) mod join_token;
 pub(crate) mod lint;
 pub(crate) mod machine;
 pub(crate) mod pause;
+pub(crate) mod record;
 pub(crate) mod restore;
 pub(crate) mod token;
 pub(crate) mod try_out;

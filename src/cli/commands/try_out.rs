@@ -215,7 +215,7 @@ fn failure_text(failure: &AttemptFailure) -> String {
 }
 
 /// Set by the first Ctrl-C, between two actions of the run; the second one ends the process.
-fn interrupts() -> anyhow::Result<Arc<AtomicBool>> {
+pub(super) fn interrupts() -> anyhow::Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
     let set = Arc::clone(&flag);
     let runtime = runtime::client()?;

@@ -46,3 +46,7 @@ pub fn is_alive(_pid: u32) -> bool {
 pub fn is_stopped(_pid: u32) -> bool {
     false
 }
+
+pub fn parent_of(_pid: u32) -> Option<u32> {
+    None
+}

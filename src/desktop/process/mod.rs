@@ -21,17 +21,17 @@ pub use spent::spent;
 #[cfg(target_os = "linux")]
 pub(super) use tree::name_of;
 #[cfg(target_os = "linux")]
-pub use tree::{find, is_alive, is_stopped};
+pub use tree::{find, is_alive, is_stopped, parent_of};
 
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub use windows::{Running, ask_to_end, end_now, find, is_alive, is_stopped, run, spent, start};
+pub use windows::{Running, ask_to_end, end_now, find, is_alive, is_stopped, parent_of, run, spent, start};
 
 #[cfg(not(any(target_os = "linux", windows)))]
 mod elsewhere;
 #[cfg(not(any(target_os = "linux", windows)))]
-pub use elsewhere::{Running, find, is_alive, is_stopped, run, spent, start};
+pub use elsewhere::{Running, find, is_alive, is_stopped, parent_of, run, spent, start};
 
 /// What to start. The environment is the agent's own plus `env`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

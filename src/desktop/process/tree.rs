@@ -41,6 +41,11 @@ pub fn is_stopped(pid: u32) -> bool {
     Stat::read(pid).is_some_and(|stat| stat.is_stopped())
 }
 
+/// Who started it, as far as that one still lives.
+pub fn parent_of(pid: u32) -> Option<u32> {
+    Stat::read(pid).map(|stat| stat.parent).filter(|parent| *parent != 0)
+}
+
 /// The program's name without path, as windows show it.
 pub(in super::super) fn name_of(pid: u32) -> Option<String> {
     let stat = Stat::read(pid)?;

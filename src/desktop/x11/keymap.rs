@@ -6,7 +6,7 @@ use x11rb::{
 };
 
 use super::link::Link;
-use crate::desktop::{DesktopError, Modifier, NamedKey};
+use crate::desktop::{Chord, DesktopError, Key, Modifier, NamedKey};
 
 /// Names of keys in X (keysyms).
 pub(super) type Symbol = u32;
@@ -28,6 +28,59 @@ impl Stroke {
         let held = [(self.shift, Modifier::Shift), (self.alt_gr, Modifier::AltGr)];
         held.into_iter().filter(|(needed, _)| *needed).map(|(_, modifier)| modifier).collect()
     }
+}
+
+/// What is down or switched on while a key is pressed: the state of an event.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pressed(u16);
+
+impl Pressed {
+    const SHIFT: u16 = 1;
+    const CAPS_LOCK: u16 = 1 << 1;
+    const NUM_LOCK: u16 = 1 << 4;
+    const ALT_GR: u16 = 1 << 7;
+    /// As keyboards are set up everywhere.
+    const ALL: [(u16, Modifier); 5] = [
+        (1 << 2, Modifier::Ctrl),
+        (Self::SHIFT, Modifier::Shift),
+        (1 << 3, Modifier::Alt),
+        (1 << 6, Modifier::Super),
+        (Self::ALT_GR, Modifier::AltGr),
+    ];
+
+    pub(super) fn of(state: u16) -> Self {
+        Self(state)
+    }
+
+    pub(super) fn modifiers(self) -> Vec<Modifier> {
+        Self::ALL.into_iter().filter(|(bit, _)| self.has(*bit)).map(|(_, modifier)| modifier).collect()
+    }
+
+    fn has(self, bit: u16) -> bool {
+        self.0 & bit != 0
+    }
+
+    /// Modifiers that make a command of a character.
+    fn commands(self) -> bool {
+        self.modifiers().iter().any(|modifier| !matches!(modifier, Modifier::Shift | Modifier::AltGr))
+    }
+
+    fn group(self) -> usize {
+        usize::from((self.0 >> 13) & 3).min(1)
+    }
+}
+
+/// What one press of a key means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    Held(Modifier),
+    Character(char),
+    /// An accent that waits for its letter: this combining character.
+    Dead(char),
+    Chord(Chord),
+    /// It has an effect that cannot be told from the key.
+    Unknown(String),
+    Nothing,
 }
 
 /// The keyboard as it is now.
@@ -88,6 +141,47 @@ impl Keymap {
         })
     }
 
+    /// What pressing a key means with this held.
+    pub(super) fn meaning(&self, code: Keycode, pressed: Pressed) -> Meaning {
+        let Some(symbol) = self.symbol(code, pressed) else { return Meaning::Nothing };
+        if let Some(modifier) = modifier_of(symbol) {
+            return Meaning::Held(modifier);
+        }
+        if let Some(named) = named_of(symbol) {
+            return Meaning::Chord(Chord { modifiers: pressed.modifiers(), key: Key::Named(named) });
+        }
+        if let Some((_, mark)) = DEAD.iter().find(|(dead, _)| *dead == symbol) {
+            return Meaning::Dead(*mark);
+        }
+        let Some(char) = xkeysym::Keysym::new(symbol).key_char().filter(|char| !char.is_control()) else {
+            let name = xkeysym::Keysym::new(symbol).name().map_or_else(|| format!("{symbol:#x}"), str::to_lowercase);
+            return Meaning::Unknown(name.trim_start_matches("xk_").to_owned());
+        };
+        if !pressed.commands() {
+            let flips = pressed.has(Pressed::CAPS_LOCK);
+            return Meaning::Character(if flips { other_case(char) } else { char });
+        }
+        // The key that is struck, not what shift makes of it.
+        let plain = self.symbol(code, Pressed(pressed.0 & !Pressed::SHIFT & !Pressed::ALT_GR));
+        let key = plain.and_then(|symbol| xkeysym::Keysym::new(symbol).key_char()).unwrap_or(char);
+        Meaning::Chord(Chord { modifiers: pressed.modifiers(), key: Key::Char(key) })
+    }
+
+    fn symbol(&self, code: Keycode, pressed: Pressed) -> Option<Symbol> {
+        let key = self.keys.get(usize::from(code.checked_sub(self.first)?))?;
+        let at = |column: usize| key.get(column).copied().filter(|symbol| *symbol != 0);
+        // The number pad is turned by its own lock.
+        let is_pad = at(1).is_some_and(|symbol| xkeysym::Keysym::new(symbol).is_keypad_key());
+        let shift = pressed.has(Pressed::SHIFT) != (is_pad && pressed.has(Pressed::NUM_LOCK));
+        let column = match (pressed.group(), pressed.has(Pressed::ALT_GR)) {
+            (0, false) => 0,
+            (0, true) => 4,
+            _ => 2,
+        };
+        let level = usize::from(shift);
+        at(column + level).or_else(|| at(column)).or_else(|| at(level)).or_else(|| at(0))
+    }
+
     fn keycode(&self, at: usize) -> Option<Keycode> {
         Keycode::try_from(at).ok()?.checked_add(self.first)
     }
@@ -130,6 +224,76 @@ fn named_symbol(key: NamedKey) -> Symbol {
     }
 }
 
+fn named_of(symbol: Symbol) -> Option<NamedKey> {
+    Some(match symbol {
+        // Tab with shift has a name of its own.
+        0xfe20 => NamedKey::Tab,
+        // The number pad's.
+        0xff8d => NamedKey::Return,
+        0xff95 => NamedKey::Home,
+        0xff96 => NamedKey::Left,
+        0xff97 => NamedKey::Up,
+        0xff98 => NamedKey::Right,
+        0xff99 => NamedKey::Down,
+        0xff9a => NamedKey::PageUp,
+        0xff9b => NamedKey::PageDown,
+        0xff9c => NamedKey::End,
+        0xff9e => NamedKey::Insert,
+        0xff9f => NamedKey::Delete,
+        _ => return NamedKey::all().find(|key| named_symbol(*key) == symbol),
+    })
+}
+
+/// Accents that wait for their letter, as combining characters.
+const DEAD: [(Symbol, char); 13] = [
+    (0xfe50, '\u{300}'),
+    (0xfe51, '\u{301}'),
+    (0xfe52, '\u{302}'),
+    (0xfe53, '\u{303}'),
+    (0xfe54, '\u{304}'),
+    (0xfe55, '\u{306}'),
+    (0xfe56, '\u{307}'),
+    (0xfe57, '\u{308}'),
+    (0xfe58, '\u{30a}'),
+    (0xfe59, '\u{30b}'),
+    (0xfe5a, '\u{30c}'),
+    (0xfe5b, '\u{327}'),
+    (0xfe5c, '\u{328}'),
+];
+
+/// What applications make of an accent and what is typed after it; `None` where they make nothing, or not the same.
+pub(super) fn composed(mark: char, next: char) -> Option<char> {
+    match (mark, next) {
+        ('\u{300}', ' ') => Some('`'),
+        ('\u{301}', ' ') => Some('\''),
+        ('\u{302}', ' ') => Some('^'),
+        ('\u{303}', ' ') => Some('~'),
+        ('\u{308}', ' ') => Some('"'),
+        _ => unicode_normalization::char::compose(next, mark),
+    }
+}
+
+fn modifier_of(symbol: Symbol) -> Option<Modifier> {
+    match symbol {
+        0xffe1 | 0xffe2 => Some(Modifier::Shift),
+        0xffe3 | 0xffe4 => Some(Modifier::Ctrl),
+        0xffe7..=0xffea => Some(Modifier::Alt),
+        0xffeb..=0xffee => Some(Modifier::Super),
+        LEVEL_3 | 0xff7e => Some(Modifier::AltGr),
+        _ => None,
+    }
+}
+
+fn other_case(char: char) -> char {
+    let turned: String =
+        if char.is_lowercase() { char.to_uppercase().collect() } else { char.to_lowercase().collect() };
+    let mut chars = turned.chars();
+    match (chars.next(), chars.next()) {
+        (Some(only), None) => only,
+        _ => char,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,5 +323,51 @@ mod tests {
     #[test]
     fn in_the_other_layout_the_same_key_makes_something_else() {
         assert_eq!(keymap(1).stroke('q'), None, "so it is pasted instead of typed wrong");
+    }
+
+    #[test]
+    fn a_press_means_what_the_layout_makes_of_it() {
+        let keys = vec![
+            vec![0x61, 0x41],
+            vec![0x3d, 0x2b],
+            vec![0xff95, 0xffb7],
+            vec![0xfe51, 0],
+            vec![SHIFT],
+            vec![0xff0d],
+            vec![0, 0],
+        ];
+        let keymap = Keymap { first: 8, keys, group: 0 };
+        let meaning = |code, state| keymap.meaning(code, Pressed::of(state));
+        let chord = |text: &str| Meaning::Chord(text.parse().unwrap());
+        assert_eq!(meaning(8, 0), Meaning::Character('a'));
+        assert_eq!(meaning(8, Pressed::SHIFT), Meaning::Character('A'));
+        assert_eq!(meaning(8, Pressed::CAPS_LOCK), Meaning::Character('A'));
+        assert_eq!(meaning(8, Pressed::CAPS_LOCK | Pressed::SHIFT), Meaning::Character('a'));
+        assert_eq!(meaning(9, Pressed::SHIFT), Meaning::Character('+'));
+        assert_eq!(meaning(8, 1 << 2 | Pressed::SHIFT), chord("ctrl+shift+a"));
+        assert_eq!(meaning(9, 1 << 2 | Pressed::SHIFT), chord("ctrl+shift+="));
+        assert_eq!(meaning(10, 0), chord("Home"));
+        assert_eq!(meaning(10, Pressed::NUM_LOCK), Meaning::Character('7'));
+        assert_eq!(meaning(11, 0), Meaning::Dead('\u{301}'));
+        assert_eq!(meaning(12, 0), Meaning::Held(Modifier::Shift));
+        assert_eq!(meaning(13, Pressed::SHIFT), chord("shift+Return"));
+        assert_eq!((meaning(14, 0), meaning(200, 0)), (Meaning::Nothing, Meaning::Nothing));
+    }
+
+    #[test]
+    fn an_accent_and_a_letter_are_one_character() {
+        assert_eq!(composed('\u{302}', 'e'), Some('ê'));
+        assert_eq!(composed('\u{308}', 'I'), Some('Ï'));
+        assert_eq!(composed('\u{302}', ' '), Some('^'));
+        assert_eq!(composed('\u{302}', 'q'), None);
+    }
+
+    #[test]
+    fn the_other_layout_is_heard_by_its_number() {
+        let typed = |state| keymap(0).meaning(8, Pressed::of(state));
+        assert_eq!(typed(0), Meaning::Character('q'));
+        assert_eq!(typed(1 << 13), Meaning::Character('й'));
+        assert_eq!(typed(1 << 13 | Pressed::SHIFT), Meaning::Character('Й'));
+        assert_eq!(typed(Pressed::ALT_GR), Meaning::Character('@'));
     }
 }

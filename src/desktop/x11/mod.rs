@@ -23,6 +23,7 @@ mod cursor;
 mod keyboard;
 mod keymap;
 mod link;
+mod listen;
 mod pointer;
 mod windows;
 
@@ -30,6 +31,7 @@ use capture::Capture;
 use clipboard::{Clipboard, Content};
 use keymap::Keymap;
 use link::Link;
+pub(super) use listen::listen;
 
 /// How long an application may take to fetch what is pasted.
 const PASTE: Duration = Duration::from_secs(3);

@@ -59,6 +59,11 @@ pub fn spent(roots: &[u32]) -> Result<Vec<Spent>, ProcessError> {
     Ok(of_tree.filter_map(spent).collect())
 }
 
+/// Who started it. That one may have ended, and its number be another's by now.
+pub fn parent_of(pid: u32) -> Option<u32> {
+    entries("processes").ok()?.into_iter().find(|entry| entry.pid == pid).map(|entry| entry.parent)
+}
+
 pub fn is_alive(pid: u32) -> bool {
     with_process(pid, |process| {
         // SAFETY: the handle is open.
