@@ -15,6 +15,7 @@ use deskfleet::desktop::{
     image::{Finder, SearchOptions, Template},
     open,
     process::{self, Program, Running},
+    ui::{Act, Element, Scene},
 };
 
 /// How long a program may take to come up on a busy machine.
@@ -53,6 +54,29 @@ impl Session {
 
     fn press(&mut self, chord: &str) {
         self.desktop.key(&chord.parse::<Chord>().unwrap()).unwrap();
+    }
+
+    /// The controls of its application, as they are now.
+    fn scene(&mut self) -> Scene {
+        let windows = self.desktop.windows().unwrap();
+        let pid = windows.iter().find(|window| window.id == self.window).and_then(|window| window.pid);
+        let elements = self.desktop.elements(&[pid.unwrap()]).unwrap();
+        Scene::new(elements.into(), windows)
+    }
+
+    /// A control by role and name, once it is shown.
+    fn control(&mut self, role: &str, name: &str) -> Element {
+        let watch = Stopwatch::start();
+        loop {
+            let scene = self.scene();
+            let fits = |at: &usize| scene.get(*at).role == role && scene.get(*at).name == name;
+            if let Some(at) = scene.all().filter(|at| scene.shown(*at).is_some()).find(fits) {
+                return scene.get(at).clone();
+            }
+            let all: Vec<String> = scene.all().map(|at| scene.get(at).in_words()).collect();
+            assert!(watch.left(LIMIT).is_some(), "waited for {role} \"{name}\"; there are {all:?}");
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// All text of the editor that has the focus, through the clipboard.
@@ -210,4 +234,74 @@ fn without_a_pass_nothing_is_pressed() {
     let refused = session.desktop.type_text("never", &TypeOptions { via: TypeVia::Keys, ..TypeOptions::default() });
     assert_eq!(refused, Err(DesktopError::Fenced));
     assert_eq!(session.desktop.click(Point::new(10, 10), Button::Left, 1, &[]), Err(DesktopError::Fenced));
+}
+
+#[test]
+fn an_editor_tells_of_its_text_and_takes_another() {
+    let mut session = Session::of("notepad");
+    session.desktop.type_text("as typed\nin two lines", &TypeOptions::default()).unwrap();
+    let field = session.control("textbox", "");
+    assert_eq!(field.value.as_deref(), Some("as typed\nin two lines"));
+    assert!(field.states.editable && field.states.enabled && field.states.focused && !field.states.password);
+    let window = session.window();
+    assert_eq!(window.client.intersect(&field.rect.unwrap()), field.rect, "{window:?}");
+    session.desktop.act(&field.id, &Act::SetValue("given\nby itself".into())).unwrap();
+    assert_eq!(session.control("textbox", "").value.as_deref(), Some("given\nby itself"));
+    assert_eq!(session.whole_text(), "given\nby itself");
+    let refused = session.desktop.act(&field.id, &Act::Invoke);
+    assert!(matches!(refused, Err(DesktopError::Refused(_))), "{refused:?}");
+}
+
+#[test]
+fn a_dialog_is_worked_with_by_the_names_of_its_controls() {
+    let mut session = Session::of("notepad");
+    session.desktop.type_text("one two one", &TypeOptions::default()).unwrap();
+    session.press("ctrl+Home");
+    session.press("ctrl+f");
+    let case = session.control("checkbox", "Match Case");
+    assert_eq!(case.states.checked, Some(false));
+    session.desktop.act(&case.id, &Act::Invoke).unwrap();
+    until("the box to be checked", || {
+        (session.control("checkbox", "Match Case").states.checked == Some(true)).then_some(())
+    });
+    let sought = session.control("textbox", "Find What");
+    session.desktop.act(&sought.id, &Act::SetValue("two".into())).unwrap();
+    until("the button to be enabled", || session.control("button", "Find Next").states.enabled.then_some(()));
+    let other = session.control("button", "Cancel");
+    session.desktop.act(&other.id, &Act::Focus).unwrap();
+    until("the focus", || session.control("button", "Cancel").states.focused.then_some(()));
+    let next = session.control("button", "Find Next");
+    session.desktop.act(&next.id, &Act::Invoke).unwrap();
+    session.desktop.act(&other.id, &Act::Invoke).unwrap();
+    until("the dialog to close", || {
+        let scene = session.scene();
+        scene.all().all(|at| scene.get(at).name != "Find Next").then_some(())
+    });
+    session.desktop.type_text("2", &TypeOptions::default()).unwrap();
+    assert_eq!(session.control("textbox", "").value.as_deref(), Some("one 2 one"));
+}
+
+#[test]
+fn an_option_is_chosen_without_opening_the_list() {
+    let mut session = Session::of("notepad");
+    session.press("ctrl+o");
+    session.control("button", "Open");
+    let scene = session.scene();
+    let all: Vec<String> = scene.all().map(|at| format!("{:?}", scene.get(at))).collect();
+    let boxes = scene.all().map(|at| scene.get(at)).filter(|element| element.role == "combobox");
+    let types = boxes.into_iter().find(|element| scene.option(element, "All files (*.*)").is_ok());
+    let types = types.unwrap_or_else(|| panic!("{all:#?}")).clone();
+    let option = scene.option(&types, "All files (*.*)").unwrap();
+    assert!(!option.states.selected && option.rect.is_none());
+    session.desktop.act(&option.id, &Act::Select).unwrap();
+    until("the option to be chosen", || {
+        let scene = session.scene();
+        let chosen = scene.option(&types, "All files (*.*)").is_ok_and(|option| option.states.selected);
+        let held = scene.all().map(|at| scene.get(at)).find(|element| element.id == types.id)?.value.clone();
+        (chosen && held.as_deref() == Some("All files (*.*)")).then_some(())
+    });
+    let cancel = session.control("button", "Cancel");
+    session.desktop.act(&cancel.id, &Act::Invoke).unwrap();
+    let gone = until("its controls to be gone", || session.desktop.act(&cancel.id, &Act::Invoke).err());
+    assert!(gone.to_string().contains("gone"), "{gone}");
 }

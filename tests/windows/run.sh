@@ -93,6 +93,7 @@ main_job() {
     url=$(grep -o 'https://127\.0\.0\.1:[0-9]*' "$HOME_OF_WINDOWS/logs/controller.log" | head -n 1)
     export DESKFLEET_URL=$url DESKFLEET_CA=$work/controller/ca.pem DESKFLEET_TOKEN_FILE=$work/controller/admin.token
     "$controller" apply -f tests/windows/notepad.yaml
+    "$controller" apply -f tests/windows/mines.yaml
     start agent.log wine "$DESKFLEET_EXE" --agent --controller "$url" --name windows-1 \
         --join-token-file "Z:$work/controller/join.token" --data-dir "Z:$work/agent"
     machine_is_idle() { "$controller" machine list -o json | grep -q '"status": "idle"'; }
@@ -102,7 +103,10 @@ main_job() {
     printf '%s\n' "$job"
     grep -q 'Grüße aus Köln' <<<"$job" || fail "notepad did not hold the text; see $HOME_OF_WINDOWS/logs/agent.log"
     grep -q 'Microsoft Windows' <<<"$job" || fail "the job did not run on Windows"
-    say "the job did what it should"
+    job=$("$controller" job submit mines --wait --timeout ${JOB_SECONDS}s)
+    printf '%s\n' "$job"
+    grep -q '12x10 with 20' <<<"$job" || fail "the field of mines is another; see $HOME_OF_WINDOWS/logs/agent.log"
+    say "the jobs did what they should"
 }
 
 begun=$SECONDS

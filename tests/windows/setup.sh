@@ -74,5 +74,5 @@ start_wine() {
     wine reg add 'HKCU\Software\Wine\Explorer\Desktops' /v Default /d 1280x800 /f >/dev/null
     # The desktop is that of the next server only.
     wineserver -k || true
-    sleep 1
+    wineserver -w
 }

@@ -65,14 +65,14 @@ pub(crate) fn run(args: &RecordArgs) -> anyhow::Result<Exit> {
         forget(&args.folder);
     }
     let (application, recorder) = begun?;
-    let (recorded, broken) = watch(recorder)?;
-    if recorded.is_empty() {
+    let (work, broken) = watch(recorder)?;
+    if work.is_empty() {
         forget(&args.folder);
         broken.map_or(Ok(()), Err)?;
         return Err(Stop::new(Exit::Unsuccessful, "nothing was done on the desktop: nothing is saved").into());
     }
-    save(&args.folder, &name, application.as_ref(), &recorded)?;
-    conclude(args, &name, application.as_ref(), &recorded)?;
+    save(&args.folder, &name, application.as_ref(), &work)?;
+    conclude(args, &name, application.as_ref(), &work)?;
     broken.map_or(Ok(Exit::Done), |error| Err(anyhow::Error::new(error).context("the recording ended early")))
 }
 

@@ -10,10 +10,12 @@ use super::{
     TypeOptions, TypeVia, Typed, Window, WindowId,
     pointing::{self, Presses},
     typing,
+    ui::{Act, Element, ElementId, Grid},
 };
 
 mod capture;
 mod clipboard;
+mod controls;
 mod input;
 mod keyboard;
 mod pointer;
@@ -95,6 +97,19 @@ impl Desktop for Win32 {
 
     fn busy_pointer(&mut self) -> Result<Option<String>, DesktopError> {
         Ok(pointer::busy())
+    }
+
+    fn elements(&mut self, pids: &[u32]) -> Result<Vec<Element>, DesktopError> {
+        controls::elements(pids)
+    }
+
+    /// Its lines are another process's memory: what is shown of them is read off the screen.
+    fn table(&mut self, _element: &ElementId, _rows: usize) -> Result<Option<Grid>, DesktopError> {
+        Ok(None)
+    }
+
+    fn act(&mut self, element: &ElementId, act: &Act) -> Result<(), DesktopError> {
+        self.input(|_| controls::act(element, act))
     }
 
     fn activate(&mut self, window: WindowId) -> Result<(), DesktopError> {

@@ -88,7 +88,7 @@ fn known(id: WindowId) -> Result<HWND, DesktopError> {
 }
 
 /// All top-level windows, topmost first.
-fn handles() -> Vec<HWND> {
+pub(super) fn handles() -> Vec<HWND> {
     unsafe extern "system" fn collect(window: HWND, list: LPARAM) -> BOOL {
         // SAFETY: the parameter is the list below, which outlives the call.
         unsafe { (*(list.0 as *mut Vec<HWND>)).push(window) };
@@ -100,7 +100,7 @@ fn handles() -> Vec<HWND> {
     list
 }
 
-fn is_listed(window: HWND) -> bool {
+pub(super) fn is_listed(window: HWND) -> bool {
     // SAFETY: asks only.
     let (visible, style) = unsafe { (IsWindowVisible(window).as_bool(), GetWindowLongPtrW(window, GWL_EXSTYLE)) };
     let has = |bit: u32| style & isize::try_from(bit).unwrap_or_default() != 0;
@@ -166,7 +166,6 @@ fn client(window: HWND, screen: &capture::Screen) -> Option<Rect> {
     };
     let (right, bottom) = (rect.right.saturating_add(corner.x), rect.bottom.saturating_add(corner.y));
     let inside = ours(RECT { left: corner.x, top: corner.y, right, bottom }, screen);
-    // For the system the menu bar is of the frame; for who works with the window it is not.
     let menu = menu_height(window);
     // For the system the menu bar is of the frame; for who works with the window it is not.
     moved.then(|| Rect {
@@ -183,7 +182,7 @@ fn menu_height(window: HWND) -> u32 {
     u32::try_from(height).unwrap_or_default()
 }
 
-fn ours(rect: RECT, screen: &capture::Screen) -> Rect {
+pub(super) fn ours(rect: RECT, screen: &capture::Screen) -> Rect {
     let corner = screen.place_of(rect.left, rect.top);
     let length = |from: i32, to: i32| u32::try_from(to.saturating_sub(from)).unwrap_or_default();
     Rect::new(corner.x, corner.y, length(rect.left, rect.right), length(rect.top, rect.bottom))
@@ -207,7 +206,7 @@ fn text(units: &[u16], length: i32) -> String {
     String::from_utf16_lossy(&units[..usize::try_from(length).unwrap_or_default().min(units.len())])
 }
 
-fn pid(window: HWND) -> Option<u32> {
+pub(super) fn pid(window: HWND) -> Option<u32> {
     let mut pid = 0;
     // SAFETY: the pointer is to a local that outlives the call.
     unsafe { GetWindowThreadProcessId(window, Some(&raw mut pid)) };

@@ -5,7 +5,7 @@ mod run;
 mod table;
 
 pub use run::{Running, run, start};
-pub use table::{find, is_alive, is_stopped, spent};
+pub use table::{find, is_alive, is_stopped, parent_of, spent};
 
 use job::kill;
 
