@@ -2,7 +2,7 @@
 #
 #   powershell -ExecutionPolicy Bypass -File verify.ps1 -Deskfleet C:\deskfleet\deskfleet.exe
 #
-# It opens Notepad, changes nothing else, asks for a hand where one is needed (Enter skips), and ends with a table.
+# It opens Notepad and the calculator, changes nothing else, asks for a hand where one is needed (Enter skips), and ends with a table.
 param(
     [Parameter(Mandatory = $true)][string]$Deskfleet,
     [switch]$Unattended
@@ -55,6 +55,27 @@ Check 'a program and its children end at the timeout' 'run' @"
       catch: [ { sleep: 1s } ]
   - run: { command: [powershell, -c, "if (Get-Process ping -ErrorAction SilentlyContinue) { exit 1 }"] }
 "@
+
+# Controls: a classic program, and one that speaks nothing but UI Automation.
+Check 'the text of Notepad as it tells it' 'told' ($notepad + @"
+  - type: { into: { window: { process: notepad } }, text: "told, not read", clear: true }
+  - wait: { text: "told, not read" }
+"@)
+$told = & $Deskfleet inspect -o json | ConvertFrom-Json
+$count = ($told.windows | ForEach-Object { @($_.controls).Count } | Measure-Object -Sum).Sum
+if ($count -gt 0) { Note 'controls of open windows' 'ok' "$count of them" } else { Note 'controls of open windows' 'FAILED' 'none is told' }
+Check 'a calculator pressed by the names of its buttons' 'calculator' @"
+  - launch: { command: [calc] }
+  - wait: { ui: { role: button, id: num7Button }, timeout: 30s }
+  - invoke: { ui: { role: button, id: num7Button } }
+  - invoke: { ui: { role: button, id: plusButton } }
+  - invoke: { ui: { role: button, id: num8Button } }
+  - invoke: { ui: { role: button, id: equalButton } }
+  - { extract: { from: { ui: { id: CalculatorResults } }, how: ui, regex: '15' }, as: result }
+"@
+$watch = [Diagnostics.Stopwatch]::StartNew()
+& $Deskfleet inspect -o json | Out-Null
+Note 'a look at all controls' 'ok' "$($watch.ElapsedMilliseconds) ms with the start of the program"
 
 Add-Type -AssemblyName System.Windows.Forms
 $screens = [System.Windows.Forms.Screen]::AllScreens

@@ -32,12 +32,13 @@ pub(super) struct Win32 {
     presses: Presses,
     /// Where the pointer was sent last: a button goes down there, whoever moves the pointer meanwhile.
     aim: Option<Point>,
+    tree: controls::Tree,
 }
 
 pub(super) fn open() -> Result<Box<dyn Desktop>, DesktopError> {
     session::check()?;
     capture::screen()?;
-    Ok(Box::new(Win32 { pass: Pass::unfenced(), presses: Presses::default(), aim: None }))
+    Ok(Box::new(Win32 { pass: Pass::unfenced(), presses: Presses::default(), aim: None, tree: controls::Tree::open() }))
 }
 
 impl Win32 {
@@ -100,16 +101,15 @@ impl Desktop for Win32 {
     }
 
     fn elements(&mut self, pids: &[u32]) -> Result<Vec<Element>, DesktopError> {
-        controls::elements(pids)
+        self.tree.elements(pids)
     }
 
-    /// Its lines are another process's memory: what is shown of them is read off the screen.
-    fn table(&mut self, _element: &ElementId, _rows: usize) -> Result<Option<Grid>, DesktopError> {
-        Ok(None)
+    fn table(&mut self, element: &ElementId, rows: usize) -> Result<Option<Grid>, DesktopError> {
+        self.tree.table(element, rows)
     }
 
     fn act(&mut self, element: &ElementId, act: &Act) -> Result<(), DesktopError> {
-        self.input(|_| controls::act(element, act))
+        self.input(|desktop| desktop.tree.act(element, act))
     }
 
     fn activate(&mut self, window: WindowId) -> Result<(), DesktopError> {

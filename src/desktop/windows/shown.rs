@@ -100,6 +100,11 @@ pub(super) fn handles() -> Vec<HWND> {
     list
 }
 
+pub(super) fn is_visible(window: HWND) -> bool {
+    // SAFETY: asks only.
+    unsafe { IsWindowVisible(window) }.as_bool()
+}
+
 pub(super) fn is_listed(window: HWND) -> bool {
     // SAFETY: asks only.
     let (visible, style) = unsafe { (IsWindowVisible(window).as_bool(), GetWindowLongPtrW(window, GWL_EXSTYLE)) };
@@ -195,7 +200,7 @@ fn title(window: HWND) -> String {
     text(&units, length)
 }
 
-fn class(window: HWND) -> String {
+pub(super) fn class(window: HWND) -> String {
     let mut units = [0; MAX_UNITS];
     // SAFETY: the buffer knows its length.
     let length = unsafe { GetClassNameW(window, &mut units) };

@@ -1,45 +1,19 @@
-//! The control tree on Windows, from what every classic application tells without being asked to: its windows inside of windows.
+//! The control tree on Windows: by UI Automation where an application speaks it, else by what classic windows tell of themselves.
 //!
-//! Buttons, fields, lists and boxes of the system's own classes are windows with a class, a style, a text and a number; the rest is asked
-//! by messages that the system carries between processes. Each message has a limit, and so has the whole look: a window that does not
-//! answer is asked nothing more. What draws its controls itself (WPF, browsers, Java) is one element without children.
+//! Which of the two told of an element shows in its id, and acts go the way that it came.
 
-#![expect(unsafe_code, reason = "the system's calls are foreign functions")]
+use std::time::Duration;
 
-use std::{collections::HashMap, time::Duration};
-
-use windows::{
-    Win32::{
-        Foundation::{HWND, LPARAM, RECT},
-        UI::{
-            Input::KeyboardAndMouse::IsWindowEnabled,
-            WindowsAndMessaging::{
-                EnumChildWindows, GA_PARENT, GUITHREADINFO, GWL_STYLE, GetAncestor, GetDlgCtrlID, GetGUIThreadInfo,
-                GetWindowLongPtrW, GetWindowRect, GetWindowThreadProcessId, IsWindowVisible, RealGetWindowClassW,
-            },
-        },
-    },
-    core::BOOL,
-};
-
-use super::{
-    capture::{self, Screen},
-    shown,
-};
+use super::{capture, shown};
 use crate::desktop::{
-    DesktopError, Rect, Stopwatch,
-    ui::{Element, ElementId, States},
+    DesktopError, Stopwatch,
+    ui::{Act, Element, ElementId, Grid},
 };
 
-mod act;
-mod items;
-mod kinds;
-mod labels;
-mod messages;
+mod automation;
+mod classic;
 
-pub(super) use act::act;
-use kinds::Kind;
-use messages::Ear;
+use automation::Automation;
 
 /// For a look at all the trees that are asked for.
 const LOOK: Duration = Duration::from_secs(3);
@@ -47,154 +21,114 @@ const LOOK: Duration = Duration::from_secs(3);
 /// Elements of one look; what goes beyond is left out.
 const MAX_ELEMENTS: usize = 5_000;
 
-/// Longest name of a class that is read.
-const MAX_CLASS: usize = 256;
+/// Menus that are open: windows of their own, above all others.
+const OPEN_MENU: &str = "#32768";
 
-/// Of controls that nobody needs to tell apart.
-const NO_NUMBER: i32 = 0xffff;
+/// Roles of what opens a menu.
+const OPENS: &str = "menu";
 
-/// A list that a combo box has dropped: a window of its own, above all others.
-const DROPPED_LIST: &str = "ComboLBox";
+pub(super) struct Tree {
+    /// `None` where this system has none.
+    automation: Option<Automation>,
+}
 
-/// The elements of these processes, parents before their children.
-pub(super) fn elements(pids: &[u32]) -> Result<Vec<Element>, DesktopError> {
-    let screen = capture::screen()?;
-    let mut look = Look { screen, ear: Ear::default(), watch: Stopwatch::start(), elements: Vec::new() };
-    for window in shown::handles() {
-        let is_wanted = shown::pid(window).is_some_and(|pid| pids.contains(&pid));
-        if is_wanted && (shown::is_listed(window) || is_dropped_list(window)) {
-            look.tree(window);
-        }
+impl Tree {
+    pub(super) fn open() -> Self {
+        Self { automation: Automation::open() }
     }
-    Ok(look.elements)
-}
 
-struct Look {
-    screen: Screen,
-    ear: Ear,
-    watch: Stopwatch,
-    elements: Vec<Element>,
-}
-
-impl Look {
-    /// A window of an application, and all in it.
-    fn tree(&mut self, root: HWND) {
-        let focused = focused_in(root);
-        let mut places = HashMap::new();
-        let first = self.elements.len();
-        for window in std::iter::once(root).chain(children(root)) {
-            if self.watch.left(LOOK).is_none() || self.elements.len() >= MAX_ELEMENTS {
+    /// The elements of these processes, parents before their children.
+    pub(super) fn elements(&mut self, pids: &[u32]) -> Result<Vec<Element>, DesktopError> {
+        let screen = capture::screen()?;
+        let watch = Stopwatch::start();
+        let mut classic = classic::Look::new(&screen, watch);
+        if let Some(automation) = &mut self.automation {
+            automation.begin();
+        }
+        let mut elements: Vec<Element> = Vec::new();
+        let windows = shown::handles().into_iter().filter_map(|window| Some((window, shown::pid(window)?)));
+        // What is open above the others comes last: it belongs to something that was told before.
+        let (menus, others): (Vec<_>, Vec<_>) = windows
+            .filter(|(_, pid)| pids.contains(pid))
+            .filter(|(window, _)| shown::is_listed(*window) || is_above(*window))
+            .partition(|(window, _)| is_above(*window));
+        for (window, pid) in others.into_iter().chain(menus) {
+            if watch.left(LOOK).is_none() || elements.len() >= MAX_ELEMENTS {
                 break;
             }
-            // SAFETY: asks only.
-            let above = unsafe { GetAncestor(window, GA_PARENT) };
-            let parent = places.get(&(above.0 as usize)).copied();
-            if parent.is_none() && window != root {
-                continue;
-            }
-            let (element, kind) = self.element(window, parent, focused);
-            let at = self.elements.len();
-            places.insert(window.0 as usize, at);
-            self.elements.push(element);
-            let left = MAX_ELEMENTS - self.elements.len();
-            items::add(&mut self.elements, &mut self.ear, &self.screen, (window, kind, at), left);
+            let told = self.automation.as_mut().and_then(|automation| automation.tree(window, pid, &screen));
+            add(&mut elements, told.unwrap_or_else(|| classic.tree(window)));
         }
-        labels::name(&mut self.elements[first..], first);
+        elements.truncate(MAX_ELEMENTS);
+        Ok(elements)
     }
 
-    fn element(&mut self, window: HWND, parent: Option<usize>, focused: HWND) -> (Element, Kind) {
-        let pid = shown::pid(window).unwrap_or_default();
-        // SAFETY: asks only.
-        let (style, number, enabled, visible) = unsafe {
-            (
-                GetWindowLongPtrW(window, GWL_STYLE),
-                GetDlgCtrlID(window),
-                IsWindowEnabled(window).as_bool(),
-                IsWindowVisible(window).as_bool(),
-            )
-        };
-        let style = u32::try_from(style & 0xffff_ffff).unwrap_or_default();
-        let class = real_class(window);
-        let kind = if parent.is_none() && class != DROPPED_LIST { Kind::Window } else { Kind::of(&class, style) };
-        let password = kind.is_password(style);
-        let text = if password { None } else { self.ear.text(window) };
-        let (name, value) = match kind {
-            Kind::Field | Kind::ComboBox => (String::new(), text.map(|text| text.replace("\r\n", "\n"))),
-            Kind::Window => (text.unwrap_or_default(), None),
-            _ => (kinds::without_mnemonic(&text.unwrap_or_default()), None),
-        };
-        let is_child = parent.is_some();
-        let element = Element {
-            id: id(pid, window, None),
+    pub(super) fn act(&mut self, id: &ElementId, act: &Act) -> Result<(), DesktopError> {
+        match self.automation_of(id) {
+            Some(automation) => automation.act(id, act),
+            None => classic::act(id, act),
+        }
+    }
+
+    /// What is no table for UI Automation is read off the screen: the lines of a classic list lie in its process's memory.
+    pub(super) fn table(&mut self, id: &ElementId, rows: usize) -> Result<Option<Grid>, DesktopError> {
+        self.automation_of(id).map_or(Ok(None), |automation| automation.table(id, rows))
+    }
+
+    fn automation_of(&self, id: &ElementId) -> Option<&Automation> {
+        self.automation.as_ref().filter(|_| Automation::has(id))
+    }
+}
+
+fn is_above(window: windows::Win32::Foundation::HWND) -> bool {
+    classic::is_dropped_list(window) || shown::is_visible(window) && shown::class(window) == OPEN_MENU
+}
+
+/// Adds the tree of one window. A menu that is open lies in the entry that opened it.
+fn add(elements: &mut Vec<Element>, tree: Vec<Element>) {
+    let first = elements.len();
+    let is_menu = tree.first().is_some_and(|root| root.role == OPENS);
+    let opener =
+        is_menu.then(|| elements.iter().rposition(|one| one.role == OPENS && one.states.expanded == Some(true)));
+    let root = opener.flatten();
+    elements.extend(tree.into_iter().map(|mut element| {
+        element.parent = element.parent.map(|parent| parent + first).or(root);
+        element
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desktop::ui::States;
+
+    fn element(role: &'static str, parent: Option<usize>, expanded: Option<bool>) -> Element {
+        Element {
+            id: ElementId { owner: String::new(), object: String::new() },
             parent,
-            role: if kind == Kind::Window && class == kinds::DIALOG { "dialog" } else { kind.role() },
-            name,
-            // As UI Automation names them too.
-            key: if is_child && (1..NO_NUMBER).contains(&number) { number.to_string() } else { String::new() },
-            value,
-            rect: if visible { place(window, &self.screen) } else { None },
-            pid,
-            states: States {
-                enabled,
-                focused: window == focused,
-                editable: enabled && kind.is_editable(style),
-                selected: false,
-                password,
-                // A window in a window is seen only inside of it.
-                clips: is_child,
-                checked: if kind.is_checkable() { self.ear.checked(window) } else { None },
-                expanded: None,
-            },
-        };
-        (element, kind)
+            role,
+            name: String::new(),
+            key: String::new(),
+            value: None,
+            rect: None,
+            pid: 1,
+            states: States { expanded, ..States::default() },
+        }
     }
-}
 
-/// One item of a window, by its number, or the window.
-fn id(pid: u32, window: HWND, item: Option<usize>) -> ElementId {
-    let item = item.map(|item| format!("/{item}")).unwrap_or_default();
-    ElementId { owner: pid.to_string(), object: format!("{:#x}{item}", window.0 as usize) }
-}
-
-fn place(window: HWND, screen: &Screen) -> Option<Rect> {
-    let mut rect = RECT::default();
-    // SAFETY: the pointer is to a local that outlives the call.
-    unsafe { GetWindowRect(window, &raw mut rect) }.ok()?;
-    Some(shown::ours(rect, screen)).filter(|rect| !rect.is_empty())
-}
-
-/// The class that a class was made from, where its maker kept to the rules: a toolkit's button is a button.
-fn real_class(window: HWND) -> String {
-    let mut units = [0_u16; MAX_CLASS];
-    // SAFETY: the buffer knows its length.
-    let length = unsafe { RealGetWindowClassW(window, &mut units) } as usize;
-    String::from_utf16_lossy(&units[..length.min(MAX_CLASS)])
-}
-
-fn is_dropped_list(window: HWND) -> bool {
-    // SAFETY: asks only.
-    unsafe { IsWindowVisible(window) }.as_bool() && real_class(window) == DROPPED_LIST
-}
-
-/// All windows in a window, each after the one it lies in, siblings from front to back.
-fn children(window: HWND) -> Vec<HWND> {
-    unsafe extern "system" fn collect(window: HWND, list: LPARAM) -> BOOL {
-        // SAFETY: the parameter is the list below, which outlives the call.
-        let list = unsafe { &mut *(list.0 as *mut Vec<HWND>) };
-        list.push(window);
-        (list.len() < MAX_ELEMENTS).into()
+    #[test]
+    fn an_open_menu_lies_in_what_opened_it() {
+        let mut all = Vec::new();
+        let bar = [
+            element("window", None, None),
+            element("menubar", Some(0), None),
+            element("menu", Some(1), Some(true)),
+            element("menu", Some(1), Some(false)),
+        ];
+        add(&mut all, bar.to_vec());
+        add(&mut all, vec![element("menu", None, None), element("menuitem", Some(0), None)]);
+        add(&mut all, vec![element("dialog", None, None), element("button", Some(0), None)]);
+        let parents: Vec<Option<usize>> = all.iter().map(|element| element.parent).collect();
+        assert_eq!(parents, [None, Some(0), Some(1), Some(1), Some(2), Some(4), None, Some(6)]);
     }
-    let mut list: Vec<HWND> = Vec::new();
-    // SAFETY: the function is called within this call only.
-    let _ = unsafe { EnumChildWindows(Some(window), Some(collect), LPARAM(&raw mut list as isize)) };
-    list
-}
-
-/// The window that gets the keys once this application is in front.
-fn focused_in(window: HWND) -> HWND {
-    let size = u32::try_from(size_of::<GUITHREADINFO>()).unwrap_or_default();
-    let mut info = GUITHREADINFO { cbSize: size, ..GUITHREADINFO::default() };
-    // SAFETY: the structure names its size.
-    let told = unsafe { GetGUIThreadInfo(GetWindowThreadProcessId(window, None), &raw mut info) };
-    if told.is_ok() { info.hwndFocus } else { HWND::default() }
 }

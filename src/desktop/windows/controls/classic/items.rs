@@ -10,10 +10,11 @@ use windows::Win32::{
     },
 };
 
-use super::{Ear, Kind, Screen, id, shown};
+use super::{Ear, Kind, id};
 use crate::desktop::{
     Rect,
     ui::{Element, States},
+    windows::{capture::Screen, shown},
 };
 
 /// Lines of one list that are looked at.

@@ -16,8 +16,8 @@ const MAX_SHIFT: u32 = 24;
 /// Between a label and the field below it.
 const MAX_LEAD: i32 = 16;
 
-/// Names the fields of one window. `first` is the place of its first element in the whole list, which parents are counted in.
-pub(super) fn name(elements: &mut [Element], first: usize) {
+/// Names the fields of one window.
+pub(super) fn name(elements: &mut [Element]) {
     for at in 0..elements.len() {
         let field = &elements[at];
         if !NAMELESS.contains(&field.role) || !field.name.is_empty() {
@@ -33,7 +33,6 @@ pub(super) fn name(elements: &mut [Element], first: usize) {
             elements[at].name = name;
         }
     }
-    debug_assert!(elements.iter().all(|element| element.parent.is_none_or(|parent| parent >= first)));
 }
 
 /// From a label to what it may be the label of; `None` where nobody would read it so.
@@ -71,7 +70,7 @@ mod tests {
     fn named(elements: Vec<Element>) -> Vec<String> {
         let mut all = vec![Element { parent: None, ..element("dialog", "Custom", Rect::new(0, 0, 300, 300)) }];
         all.extend(elements);
-        name(&mut all, 0);
+        name(&mut all);
         all.into_iter().filter(|element| element.role == "textbox").map(|element| element.name).collect()
     }
 

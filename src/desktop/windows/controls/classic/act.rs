@@ -21,7 +21,7 @@ use crate::desktop::{
     ui::{Act, ElementId},
 };
 
-pub(in crate::desktop::windows) fn act(id: &ElementId, act: &Act) -> Result<(), DesktopError> {
+pub(in crate::desktop::windows::controls) fn act(id: &ElementId, act: &Act) -> Result<(), DesktopError> {
     let (window, item) = parse(id).ok_or_else(|| refused("the element is none of a window"))?;
     // SAFETY: any value may be asked.
     if !unsafe { IsWindow(Some(window)) }.as_bool() {
