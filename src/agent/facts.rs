@@ -90,6 +90,19 @@ fn os_name() -> String {
     pretty.map_or_else(|| std::env::consts::OS.to_owned(), |name| name.trim_matches('"').to_owned())
 }
 
+/// The number that this installation of the system was given; a copy of the disk has the same until its maker sees to it.
+#[cfg(windows)]
+pub(super) fn system_id() -> Option<String> {
+    registry(r"SOFTWARE\Microsoft\Cryptography", |key| key.get_string("MachineGuid"))
+}
+
+/// The number that this installation of the system was given.
+#[cfg(unix)]
+pub(super) fn system_id() -> Option<String> {
+    let read = |path: &&str| fs::read_to_string(path).ok().filter(|id| !id.trim().is_empty());
+    ["/etc/machine-id", "/var/lib/dbus/machine-id"].iter().find_map(read)
+}
+
 pub(super) fn user_name() -> String {
     let named = first_variable(&["USER", "LOGNAME", "USERNAME"]);
     if named.is_empty() { user_number() } else { named }

@@ -9,6 +9,7 @@
 mod disk;
 mod error;
 mod facts;
+mod hardware;
 pub mod host;
 mod image;
 mod link;

@@ -212,13 +212,14 @@ impl Recorder {
         self.sights.last()?.windows.iter().find(|window| window.focused).map(|window| window.id)
     }
 
-    /// Whether a text went into a field for passwords. Where that is not certain and there is one, it is taken for a secret.
+    /// Whether a text went into a field for passwords. That is certain where applications were asked, and had told, while it was being
+    /// typed; else it is taken for a secret where a field for passwords has been seen.
     fn secret(&self, gesture: &Gesture<Moment>) -> Option<Secret> {
-        let mut certain = self.views.asked_within(self.scribe.ended, gesture.ended).peekable();
+        let mut certain = self.views.told_within(gesture.begun, gesture.ended).peekable();
         let is_certain = certain.peek().is_some();
         let asked_for = certain.find(|view| control::password_focused(&view.scene));
-        let shown = self.views.last().filter(|view| !is_certain && control::password_shown(&view.scene));
-        let view = asked_for.or(shown)?;
+        let shown = || self.views.all().find(|view| !is_certain && control::password_shown(&view.scene));
+        let view = asked_for.or_else(shown)?;
         Some(Secret { field: control::focused_name(&view.scene) })
     }
 }

@@ -100,12 +100,13 @@ impl Views {
         self.kept.iter().rev().find(|view| view.told <= at).cloned()
     }
 
-    /// Asked for within this time, all of them.
-    pub(super) fn asked_within(&self, from: Duration, to: Duration) -> impl Iterator<Item = &View> {
-        self.kept.iter().map(|view| &**view).filter(move |view| (from..=to).contains(&view.asked))
+    /// The newest first.
+    pub(super) fn all(&self) -> impl Iterator<Item = &View> {
+        self.kept.iter().rev().map(|view| &**view)
     }
 
-    pub(super) fn last(&self) -> Option<&View> {
-        self.kept.last().map(|view| &**view)
+    /// Those that were asked for and told within this time.
+    pub(super) fn told_within(&self, from: Duration, to: Duration) -> impl Iterator<Item = &View> {
+        self.all().filter(move |view| view.asked >= from && view.told <= to)
     }
 }

@@ -254,7 +254,8 @@ fn a_password_is_asked_for_and_written_nowhere() {
     let command = ["/usr/bin/python3", script.to_str().unwrap(), entered.path().to_str().unwrap()];
     let mut session = Session::start(&command);
     session.click("textbox", "User");
-    session.hand(&["type", "--delay", "30", "nurse"]);
+    // So slowly that it is certain which field has the keys.
+    session.hand(&["type", "--delay", "300", "nurse"]);
     session.hand(&["key", "Tab"]);
     session.hand(&["type", "--delay", "30", SECRET]);
     session.click("button", "Sign in");

@@ -127,7 +127,7 @@ if [ $# -gt 0 ]; then
     "$@"
     exit
 fi
-for_windows cargo test "${QUICK[@]}" --lib -- --test-threads 1 desktop:: workflow:: agent::runner
+for_windows cargo test "${QUICK[@]}" --lib -- --test-threads 1 desktop:: workflow:: agent::runner agent::disk
 for_windows cargo test "${QUICK[@]}" --test windows -- --test-threads 1
 say "the tests passed after $((SECONDS - begun)) s"
 cargo build --locked --bin deskfleet

@@ -2,14 +2,18 @@
 
 use std::{
     fs::{self, File, OpenOptions},
+    io,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
-use super::files::{self, DiskError};
+use super::{
+    files::{self, DiskError},
+    seal,
+};
 use crate::{
-    agent::AgentError,
+    agent::{AgentError, facts, hardware},
     ids::{Digest, MachineId, MachineName, Name},
     time::Timestamp,
 };
@@ -57,14 +61,12 @@ pub(in crate::agent) enum Found {
 
 impl Binding {
     pub(in crate::agent) fn of_this_machine(user: &str, host: &str) -> Self {
-        let read = |path: &&str| fs::read_to_string(path).ok().filter(|id| !id.trim().is_empty());
-        let system = ["/etc/machine-id", "/var/lib/dbus/machine-id"].iter().find_map(read);
-        let hardware = ["/sys/class/dmi/id/product_uuid", "/sys/firmware/devicetree/base/serial-number"];
+        let system = facts::system_id();
         Self {
             user: Digest::of(user.as_bytes()),
             // A system without an id has at least a name.
             system: Digest::of(system.as_deref().unwrap_or(host).trim().as_bytes()),
-            hardware: hardware.iter().find_map(read).map(|id| Digest::of(id.trim().as_bytes())),
+            hardware: hardware::id().map(|id| Digest::of(id.trim().as_bytes())),
         }
     }
 
@@ -120,14 +122,20 @@ impl IdentityDir {
             self.forget()?;
             return Ok(Found::Foreign(joined.name));
         }
-        let [key, certificate, ca] = ["key.pem", "certificate.pem", "ca.pem"].map(|name| self.dir.join(name));
-        let identity = Identity {
-            joined,
-            key: files::read_text(&key)?,
-            certificate: files::read_text(&certificate)?,
-            ca: files::read_text(&ca)?,
+        let Some(key) = self.key()? else {
+            self.forget()?;
+            return Ok(Found::Foreign(joined.name));
         };
-        Ok(Found::Ours(Box::new(identity)))
+        let [certificate, ca] = ["certificate.pem", "ca.pem"].map(|name| self.dir.join(name));
+        let (certificate, ca) = (files::read_text(&certificate)?, files::read_text(&ca)?);
+        Ok(Found::Ours(Box::new(Identity { joined, key, certificate, ca })))
+    }
+
+    /// `None`: it was sealed for another user or machine, or under a password that was reset since.
+    fn key(&self) -> Result<Option<String>, DiskError> {
+        let sealed = files::read(&self.dir.join(seal::KEY_FILE))?;
+        let key = seal::unseal(&sealed).and_then(|key| String::from_utf8(key).map_err(io::Error::other));
+        Ok(key.inspect_err(|error| tracing::error!(%error, "the key cannot be unsealed; this machine joins anew")).ok())
     }
 
     /// What was agreed when joining, read beside an agent that may be at work.
@@ -139,7 +147,9 @@ impl IdentityDir {
 
     /// `machine.json` goes last: without it there is no identity.
     pub(in crate::agent) fn save(&self, identity: &Identity) -> Result<(), DiskError> {
-        files::write_durably(&self.dir.join("key.pem"), identity.key.as_bytes())?;
+        let path = self.dir.join(seal::KEY_FILE);
+        let sealed = seal::seal(identity.key.as_bytes()).map_err(|error| DiskError::new(&path, "sealed", error))?;
+        files::write_durably(&path, &sealed)?;
         files::write_durably(&self.dir.join("ca.pem"), identity.ca.as_bytes())?;
         self.save_certificate(identity)
     }
@@ -153,7 +163,7 @@ impl IdentityDir {
 
     /// All of it, the generation too: that belongs to the controller this machine knew.
     pub(in crate::agent) fn forget(&self) -> Result<(), DiskError> {
-        for name in ["machine.json", "key.pem", "certificate.pem", "ca.pem", "generation"] {
+        for name in ["machine.json", seal::KEY_FILE, "certificate.pem", "ca.pem", "generation"] {
             let path = self.dir.join(name);
             missing_is_none(fs::remove_file(&path).map_err(|error| DiskError::new(&path, "removed", error)))?;
         }
@@ -224,6 +234,7 @@ mod tests {
         open.remember_generation(3).unwrap();
         let Ok(Found::Ours(found)) = open.load(&here) else { panic!("it is this machine's") };
         assert_eq!(found.joined, identity(here.clone()).joined);
+        assert_eq!(found.key, "KEY");
         assert_eq!(open.generation().unwrap(), 3);
         assert_eq!(IdentityDir::peek(dir.path()).unwrap().unwrap().name.to_string(), "vm-07");
 

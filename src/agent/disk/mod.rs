@@ -13,6 +13,7 @@ mod blobs;
 mod files;
 mod identity;
 mod image;
+mod seal;
 mod spool;
 mod work;
 

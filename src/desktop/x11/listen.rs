@@ -153,12 +153,12 @@ impl Ear {
                 None => Doing::Typed(char),
                 Some(mark) => match composed(mark, char) {
                     Some(whole) => Doing::Typed(whole),
-                    None => Doing::Unknown(format!("for {char} after an accent")),
+                    None => Doing::Unknown("after an accent".into()),
                 },
             }),
             Meaning::Dead(mark) => {
                 let twice = self.accent.replace(mark).is_some();
-                twice.then(|| Doing::Unknown("for an accent after an accent".into()))
+                twice.then(|| Doing::Unknown("after an accent".into()))
             }
             Meaning::Chord(chord) => {
                 self.accent = None;
