@@ -73,6 +73,10 @@ Check 'a calculator pressed by the names of its buttons' 'calculator' @"
   - invoke: { ui: { role: button, id: equalButton } }
   - { extract: { from: { ui: { id: CalculatorResults } }, how: ui, regex: '15' }, as: result }
 "@
+Check 'text read off a picture' 'read' ($notepad + @"
+  - type: { into: { window: { process: notepad } }, text: "Receipt 4711", clear: true }
+  - { extract: { from: { window: { process: notepad } }, how: ocr, regex: '4711' }, as: read }
+"@)
 $watch = [Diagnostics.Stopwatch]::StartNew()
 & $Deskfleet inspect -o json | Out-Null
 Note 'a look at all controls' 'ok' "$($watch.ElapsedMilliseconds) ms with the start of the program"

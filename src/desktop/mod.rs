@@ -205,6 +205,18 @@ pub trait Desktop {
         Err(no_tree())
     }
 
+    /// What stands on a part of the screen whose corner is at `origin`, by the system's own reader, in one of these languages (`eng+deu`).
+    /// `None`: it has none, or none for them.
+    fn read_text(
+        &mut self,
+        part: &Frame,
+        origin: Point,
+        languages: &str,
+    ) -> Result<Option<Vec<ocr::Line>>, DesktopError> {
+        let _ = (part, origin, languages);
+        Ok(None)
+    }
+
     /// Brings a window to the front and returns when it really has the focus; bounded.
     fn activate(&mut self, window: WindowId) -> Result<(), DesktopError>;
 

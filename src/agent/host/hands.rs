@@ -5,13 +5,14 @@ use std::{cell::Cell, time::Duration};
 use crate::desktop::{
     Attestation, Button, Chord, Color, Desktop, DesktopError, DesktopHandle, Display, Frame, Modifier, Pass, Point,
     TypeOptions, Typed, Window, WindowId,
+    ocr::Line,
     ui::{Act, Element, ElementId, Grid},
 };
 
 /// For calls that ask or do one small thing.
 const QUICK: Duration = Duration::from_secs(10);
 
-/// For calls that wait for an application: activation, attestation.
+/// For calls that wait for an application or read a whole screen: activation, attestation.
 const SLOW: Duration = Duration::from_secs(30);
 
 /// For a table of thousands of rows.
@@ -104,6 +105,11 @@ impl Desktop for Hands {
     fn table(&mut self, element: &ElementId, rows: usize) -> Result<Option<Grid>, DesktopError> {
         let element = element.clone();
         self.call("table", LONG, move |desktop| desktop.table(&element, rows))
+    }
+
+    fn read_text(&mut self, part: &Frame, origin: Point, languages: &str) -> Result<Option<Vec<Line>>, DesktopError> {
+        let (part, languages) = (part.clone(), languages.to_owned());
+        self.call("read_text", SLOW, move |desktop| desktop.read_text(&part, origin, &languages))
     }
 
     fn act(&mut self, element: &ElementId, act: &Act) -> Result<(), DesktopError> {

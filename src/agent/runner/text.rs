@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     desktop::{
-        Rect,
+        Point, Rect,
         ocr::{self, Layout, Line, Place},
         process::{Exit, ProcessError, RunLimits},
     },
@@ -108,6 +108,11 @@ impl Runner<'_> {
         if let Some(lines) = self.world.readings().known(&part, rect, language, layout) {
             return Ok(lines);
         }
+        let origin = Point::new(rect.x, rect.y);
+        if let Some(lines) = self.world.desktop().read_text(&part, origin, language)? {
+            self.world.readings().keep(&part, rect, (language, layout), &lines);
+            return Ok(lines);
+        }
         let program = ocr::program(language, layout);
         let limits = RunLimits { timeout: READ_LIMIT, stdout_bytes: READ_BYTES, ..RunLimits::default() };
         let finished = self.run_to_end(&program, &ocr::picture(&part), limits).map_err(without_reader)?;
@@ -117,7 +122,7 @@ impl Runner<'_> {
             let advice = if missing { format!(": install `{language}` for tesseract") } else { String::new() };
             return fault(Category::Agent, format!("tesseract could not read the screen{advice}: {said}"));
         }
-        let lines = ocr::lines(&finished.stdout.text(), layout, crate::desktop::Point::new(rect.x, rect.y));
+        let lines = ocr::lines(&finished.stdout.text(), layout, origin);
         self.world.readings().keep(&part, rect, (language, layout), &lines);
         Ok(lines)
     }
@@ -200,7 +205,7 @@ fn without_reader(error: ProgramError) -> Break {
     match error {
         ProgramError::Process(ProcessError::NotFound { .. }) => {
             let message = "text on the screen is read by tesseract, which is not installed on this machine: \
-                install it (Debian: apt-get install tesseract-ocr)";
+                install it (Debian: apt-get install tesseract-ocr; on Windows, or add the language with its optical character recognition in the settings)";
             Fault::new(Category::Agent, message).into()
         }
         error => error.into(),

@@ -15,7 +15,7 @@ use crate::{
     },
     config::AgentSettings,
     desktop::{
-        self, Desktop, Pass,
+        self, Color, Desktop, Frame, Pass, Point,
         process::{self, Exit as Ended, Program, RunLimits},
     },
 };
@@ -131,6 +131,11 @@ fn controls(desktop: &mut dyn Desktop) -> Finding {
 
 /// What reads text off the screen.
 fn text() -> Finding {
+    let blank = Frame::filled(64, 32, Color::new(255, 255, 255));
+    let own = desktop::open().and_then(|mut desktop| desktop.read_text(&blank, Point::default(), "eng"));
+    if let Ok(Some(_)) = own {
+        return Finding::fit("text (ocr)", "the system's own reader, for English");
+    }
     let Some(program) = Program::from_words(["tesseract", "--version"].map(str::to_owned)) else {
         return Finding::lacks("text (ocr)", "tesseract cannot be asked");
     };

@@ -99,7 +99,8 @@ fn step_line(report: &StepReport) -> String {
 }
 
 fn find_text(find: &crate::wire::step::Find) -> String {
-    let how = find.how.as_deref().unwrap_or("not found");
+    // What is seen without being a place, such as a file, has no way to it.
+    let how = find.how.as_deref().unwrap_or(if find.found { "there" } else { "not found" });
     let score = find.score.map(|score| format!(" {score:.2}")).unwrap_or_default();
     let place = find.x.zip(find.y).map(|(x, y)| format!(" at {x},{y}")).unwrap_or_default();
     let took = output::duration(Duration::from_millis(find.elapsed_ms));

@@ -1,4 +1,4 @@
-//! Text on a screen, read by tesseract: what to run, what to give it, and what its answer means.
+//! Text on a screen, read by tesseract where the system has no reader of its own: what to run, what to give it, and what its answer means.
 //!
 //! It must not know: windows, steps, who runs programs.
 
@@ -28,7 +28,7 @@ pub const LEAST_CONFIDENCE: f32 = 0.5;
 pub struct Word {
     pub text: String,
     pub rect: Rect,
-    /// 0 to 1, by tesseract's own measure.
+    /// 0 to 1, by the reader's own measure.
     pub confidence: f32,
 }
 
@@ -72,8 +72,16 @@ pub fn program(language: &str, layout: Layout) -> Program {
     Program { program: "tesseract".to_owned(), arguments, env, ..Program::default() }
 }
 
-/// The picture as a PGM file: gray, larger, with a border of the colours at its edge.
+/// The picture as a PGM file.
 pub fn picture(frame: &Frame) -> Vec<u8> {
+    let large = prepared(frame);
+    let mut file = format!("P5 {} {} 255\n", large.width(), large.height()).into_bytes();
+    file.extend_from_slice(large.as_raw());
+    file
+}
+
+/// As it is read best: gray, larger, with a border of the colours at its edge.
+pub(super) fn prepared(frame: &Frame) -> GrayImage {
     let (width, height) = (frame.width(), frame.height());
     let gray = frame.to_gray();
     let row = |y: u32| &gray[(y * width) as usize..((y + 1) * width) as usize];
@@ -87,14 +95,11 @@ pub fn picture(frame: &Frame) -> Vec<u8> {
     }
     let small = GrayImage::from_raw(width + 2 * BORDER, height + 2 * BORDER, bordered).unwrap_or_default();
     let [wide, high] = [small.width(), small.height()].map(|side| side * ENLARGED);
-    let large = imageops::resize(&small, wide, high, imageops::FilterType::CatmullRom);
-    let mut file = format!("P5 {wide} {high} 255\n").into_bytes();
-    file.extend_from_slice(large.as_raw());
-    file
+    imageops::resize(&small, wide, high, imageops::FilterType::CatmullRom)
 }
 
-/// From pixels of what [`picture`] made to those of the screen, where the frame's corner is at `origin`.
-fn on_screen(rect: [u32; 4], origin: Point) -> Rect {
+/// From pixels of what [`prepared`] made to those of the screen, where the frame's corner is at `origin`.
+pub(super) fn on_screen(rect: [u32; 4], origin: Point) -> Rect {
     let [left, top, width, height] = rect;
     let at = |offset: u32| i32::try_from(offset / ENLARGED).unwrap_or(i32::MAX) - BORDER.cast_signed();
     let corner = origin.offset(at(left), at(top));

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::{
     Attestation, Button, Chord, Color, Desktop, DesktopError, Display, Foreground, Frame, Modifier, Pass, Point, Rect,
     TypeOptions, TypeVia, Typed, Window, WindowId,
+    ocr::Line,
     pointing::{self, Presses},
     typing,
     ui::{Act, Element, ElementId, Grid},
@@ -19,6 +20,7 @@ mod controls;
 mod input;
 mod keyboard;
 mod pointer;
+mod reader;
 mod session;
 mod shown;
 
@@ -110,6 +112,10 @@ impl Desktop for Win32 {
 
     fn act(&mut self, element: &ElementId, act: &Act) -> Result<(), DesktopError> {
         self.input(|desktop| desktop.tree.act(element, act))
+    }
+
+    fn read_text(&mut self, part: &Frame, origin: Point, languages: &str) -> Result<Option<Vec<Line>>, DesktopError> {
+        Ok(reader::read(part, origin, languages))
     }
 
     fn activate(&mut self, window: WindowId) -> Result<(), DesktopError> {
