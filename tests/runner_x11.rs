@@ -31,7 +31,7 @@ use deskfleet::{
         local::Local,
         runner::{Ending, NoIntent, Observer, Stop},
     },
-    desktop::{Desktop, DesktopHandle, Frame, Rect, open_display},
+    desktop::{Desktop, DesktopHandle, Frame, Rect, open_display, process},
     wire::{
         agent::{IntentReport, OpenIntent, Resume, SettledReport},
         job::Category,
@@ -148,15 +148,23 @@ impl Place {
     }
 }
 
-/// Programs the runner launches are not children of the test: they end with their display.
+/// Programs the runner launches are not children of the test: they are closed, and gone before another test gets this display's number.
 impl Drop for Place {
     fn drop(&mut self) {
+        let mut closed = Vec::new();
         for name in ["mousepad", "galculator"] {
             let Ok(mut desktop) = open_display(self.desktop.display()) else { return };
             for window in desktop.windows().unwrap_or_default() {
                 if window.process == name {
                     desktop.close(window.id).ok();
+                    closed.extend(window.pid);
                 }
+            }
+        }
+        for pid in closed {
+            std::process::Command::new("kill").args(["-9", &pid.to_string()]).output().ok();
+            while process::is_alive(pid) {
+                std::thread::yield_now();
             }
         }
     }

@@ -1,23 +1,52 @@
 //! Which processes belong to this desktop: a machine may have several, each with its own agent and its own copy of an application.
 
+#[cfg(target_os = "linux")]
+use crate::desktop::process;
+
 /// Whether a process may be taken for one of this desktop: what shows its windows on another display, or belongs to another person,
 /// is none. What has no display (a service) is everybody's.
 #[cfg(target_os = "linux")]
 pub(super) fn is_here(pid: u32, display: Option<&str>) -> bool {
     use std::{fs, os::unix::fs::MetadataExt as _};
 
-    let folder = format!("/proc/{pid}");
-    let Ok(owner) = fs::metadata(&folder).map(|metadata| metadata.uid()) else { return false };
+    let Ok(owner) = fs::metadata(format!("/proc/{pid}")).map(|metadata| metadata.uid()) else { return false };
     let own = rustix::process::getuid().as_raw();
     if owner != own {
         return !is_person(owner);
     }
-    let environ = fs::read(format!("{folder}/environ")).unwrap_or_default();
-    let named = environ.split(|byte| *byte == 0).find_map(|entry| entry.strip_prefix(b"DISPLAY="));
-    match (named, display) {
-        (Some(named), Some(display)) => plain(&String::from_utf8_lossy(named)) == plain(display),
+    let Some(named) = display_of(pid) else { return false };
+    match display {
+        Some(display) if !named.is_empty() => plain(&named) == plain(display),
         _ => true,
     }
+}
+
+/// The display a process was started for, empty if it was for none; `None` where it has ended. For a moment after its start and while it ends, a
+/// program has no environment or a part of one, and must not be taken for one of every display then.
+#[cfg(target_os = "linux")]
+fn display_of(pid: u32) -> Option<String> {
+    use std::{fs, thread, time::Duration};
+
+    const LOOKS: u32 = 40;
+    const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+    let mut before = Vec::new();
+    for _ in 0..LOOKS {
+        let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let named = environ.split(|byte| *byte == 0).find_map(|entry| entry.strip_prefix(b"DISPLAY="));
+        if let Some(named) = named {
+            return Some(String::from_utf8_lossy(named).into_owned());
+        }
+        if !process::is_alive(pid) {
+            return None;
+        }
+        if !environ.is_empty() && environ == before {
+            break;
+        }
+        before = environ;
+        thread::sleep(LOOK_AGAIN);
+    }
+    Some(String::new())
 }
 
 /// Elsewhere a session sees its own processes only.
@@ -51,15 +80,26 @@ mod tests {
     #[test]
     fn a_program_on_another_display_is_not_here() {
         let mut child = Command::new("sleep").arg("60").env("DISPLAY", ":77.0").stdin(Stdio::null()).spawn().unwrap();
-        // A program that has just been started has no environment for a moment.
-        while std::fs::read(format!("/proc/{}/environ", child.id())).is_ok_and(|environ| environ.is_empty()) {
-            std::thread::yield_now();
-        }
         assert!(is_here(child.id(), Some(":77")));
         assert!(!is_here(child.id(), Some(":78")));
         assert!(is_here(child.id(), None));
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(!is_here(child.id(), None), "it has gone");
+    }
+
+    #[test]
+    fn nor_is_one_that_is_just_starting_or_ending_there() {
+        for _ in 0..100 {
+            let mut child = Command::new("sleep").arg("60").env("DISPLAY", ":77").stdin(Stdio::null()).spawn().unwrap();
+            assert!(!is_here(child.id(), Some(":78")), "it starts");
+            child.kill().unwrap();
+            assert!(!is_here(child.id(), Some(":78")), "it ends");
+            child.wait().unwrap();
+        }
+        let mut bare = Command::new("sleep").arg("60").env_clear().stdin(Stdio::null()).spawn().unwrap();
+        assert!(is_here(bare.id(), Some(":78")), "what has no display is everybody's");
+        bare.kill().unwrap();
+        bare.wait().unwrap();
     }
 }

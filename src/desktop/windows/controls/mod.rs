@@ -12,6 +12,7 @@ use crate::desktop::{
 
 mod automation;
 mod classic;
+mod labels;
 
 use automation::Automation;
 
@@ -85,7 +86,8 @@ fn is_above(window: windows::Win32::Foundation::HWND) -> bool {
 }
 
 /// Adds the tree of one window. A menu that is open lies in the entry that opened it.
-fn add(elements: &mut Vec<Element>, tree: Vec<Element>) {
+fn add(elements: &mut Vec<Element>, mut tree: Vec<Element>) {
+    labels::name(&mut tree);
     let first = elements.len();
     let is_menu = tree.first().is_some_and(|root| root.role == OPENS);
     let opener =

@@ -31,7 +31,6 @@ use crate::desktop::{
 mod act;
 mod items;
 mod kinds;
-mod labels;
 mod messages;
 
 pub(super) use act::act;
@@ -89,7 +88,6 @@ impl<'s> Look<'s> {
             let left = MAX_ELEMENTS - self.elements.len();
             items::add(&mut self.elements, &mut self.ear, self.screen, (window, kind, at), left);
         }
-        labels::name(&mut self.elements);
     }
 
     fn element(&mut self, window: HWND, parent: Option<usize>, focused: HWND) -> (Element, Kind) {

@@ -1,6 +1,6 @@
 //! Names of fields, by the label that a person reads as theirs: the one on the left of it, or right above.
 //!
-//! Classic dialogs do not say which label is whose. The order in which they were made says it only where their makers took care.
+//! Many dialogs do not say which label is whose. The order in which they were made says it only where their makers took care.
 
 use crate::desktop::{Rect, ui::Element};
 
