@@ -163,8 +163,11 @@ impl Drop for Place {
         }
         for pid in closed {
             std::process::Command::new("kill").args(["-9", &pid.to_string()]).output().ok();
-            while process::is_alive(pid) {
-                std::thread::yield_now();
+            for _ in 0..1_000 {
+                if !process::is_alive(pid) {
+                    break;
+                }
+                std::thread::sleep(std::time::Duration::from_millis(5));
             }
         }
     }

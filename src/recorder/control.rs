@@ -121,27 +121,10 @@ fn path(scene: &Scene, at: usize) -> Option<Vec<String>> {
     Some(vec![around, own]).filter(|path| path.iter().all(|name| !name.contains('>')))
 }
 
-fn usable(name: &str) -> Option<String> {
+pub(super) fn usable(name: &str) -> Option<String> {
     let name = name.trim();
     let is_line = !name.is_empty() && name.chars().count() <= MAX_NAME && !name.contains('\n');
     is_line.then(|| name.to_owned())
-}
-
-/// Whether what is typed now goes into a field for a password, as far as the control tree tells.
-pub(super) fn password_focused(scene: &Scene) -> bool {
-    scene.all().map(|at| scene.get(at)).any(|element| element.states.focused && element.states.password)
-}
-
-/// Whether there is one to type into at all.
-pub(super) fn password_shown(scene: &Scene) -> bool {
-    scene.all().any(|at| scene.get(at).states.password && scene.shown(at).is_some())
-}
-
-/// What the focused field is called.
-pub(super) fn focused_name(scene: &Scene) -> Option<String> {
-    let mut elements = scene.all().map(|at| scene.get(at));
-    let focused: &Element = elements.find(|element| element.states.focused && element.states.editable)?;
-    usable(&focused.name)
 }
 
 #[cfg(test)]
@@ -246,17 +229,5 @@ mod tests {
         assert_eq!(names(Some(&scene.get(2).id)), ["Recent"], "File was clicked");
         assert_eq!(names(Some(&scene.get(3).id)), Vec::<String>::new());
         assert_eq!(names(None), ["File", "Recent"]);
-    }
-
-    #[test]
-    fn a_password_is_known_by_the_field_that_has_the_focus() {
-        let mut field = element(Some(0), "textbox", "Password", Rect::new(10, 50, 100, 24));
-        field.states = States { focused: true, editable: true, password: true, ..States::default() };
-        let mut other = field.clone();
-        other.states.focused = false;
-        let (asked, beside) = (scene(vec![field]), scene(vec![other]));
-        assert!(password_focused(&asked) && password_shown(&asked));
-        assert!(!password_focused(&beside) && password_shown(&beside));
-        assert_eq!(focused_name(&asked).as_deref(), Some("Password"));
     }
 }

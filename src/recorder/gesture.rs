@@ -13,6 +13,9 @@ const DOUBLE: Duration = Duration::from_millis(400);
 /// A hand that clicks may shake by this many pixels.
 const SHAKE: u32 = 6;
 
+/// Chords of one step: a key that is held repeats without end.
+const MAX_CHORDS: usize = 100;
+
 /// Turns of the wheel within this time are one.
 const TURNING: Duration = Duration::from_secs(1);
 
@@ -112,7 +115,9 @@ impl<M> Folder<M> {
                 self.begin(What::Text(char.into()), at, window, moment())
             }
             Doing::Struck(chord) => {
-                if let Some(Gesture { what: What::Keys(chords), ended, .. }) = self.growing(window) {
+                if let Some(Gesture { what: What::Keys(chords), ended, .. }) = self.growing(window)
+                    && chords.len() < MAX_CHORDS
+                {
                     chords.push(chord);
                     *ended = at;
                     return None;
@@ -247,6 +252,16 @@ mod tests {
         let text = |text: &str| What::Text(text.into());
         let unknown = What::Unknown("dead_acute".into());
         assert_eq!(fold(&deeds), [text("abc"), keys, text("d"), unknown, text("e")]);
+    }
+
+    #[test]
+    fn a_key_that_is_held_fills_as_many_steps_as_it_needs() {
+        let held = (0..250).map(|at| (at * 30, Doing::Struck("Down".parse().unwrap())));
+        let counts = fold(&held.collect::<Vec<_>>()).into_iter().map(|what| match what {
+            What::Keys(chords) => chords.len(),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(counts.collect::<Vec<_>>(), [100, 100, 50]);
     }
 
     #[test]

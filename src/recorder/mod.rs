@@ -14,6 +14,7 @@ mod gesture;
 mod moment;
 mod picture;
 mod scribe;
+mod secret;
 mod views;
 mod yaml;
 
@@ -27,7 +28,7 @@ use crate::desktop::{
 };
 use gesture::{Folder, Gesture, What};
 use moment::{Moment, Sight, Sights};
-use scribe::{Scribe, Secret};
+use scribe::Scribe;
 use views::Views;
 
 /// Between two looks at the screen.
@@ -95,7 +96,8 @@ impl Recorder {
             std::thread::sleep(LOOK);
             recorder.look()?;
         }
-        if let Some(why) = recorder.views.why_none() {
+        let is_empty = recorder.sights.last().is_none_or(|sight| sight.windows.is_empty());
+        if let Some(why) = recorder.views.why_none().filter(|_| !is_empty) {
             recorder.remarks.push_back(format!("without controls, by pictures alone: {why}"));
         }
         // What was done until now is not part of it.
@@ -201,7 +203,10 @@ impl Recorder {
     }
 
     fn write(&mut self, gesture: &Gesture<Moment>) -> Vec<Step> {
-        let secret = matches!(gesture.what, What::Text(_)).then(|| self.secret(gesture)).flatten();
+        let secret = match gesture.what {
+            What::Text(_) => secret::typed(self.views.all(), gesture.begun, gesture.ended),
+            _ => None,
+        };
         let focused_after = self.focused();
         let steps = self.scribe.steps(gesture, focused_after, secret.as_ref());
         self.steps.extend(steps.iter().cloned());
@@ -210,17 +215,6 @@ impl Recorder {
 
     fn focused(&self) -> Option<WindowId> {
         self.sights.last()?.windows.iter().find(|window| window.focused).map(|window| window.id)
-    }
-
-    /// Whether a text went into a field for passwords. That is certain where applications were asked, and had told, while it was being
-    /// typed; else it is taken for a secret where a field for passwords has been seen.
-    fn secret(&self, gesture: &Gesture<Moment>) -> Option<Secret> {
-        let mut certain = self.views.told_within(gesture.begun, gesture.ended).peekable();
-        let is_certain = certain.peek().is_some();
-        let asked_for = certain.find(|view| control::password_focused(&view.scene));
-        let shown = || self.views.all().find(|view| !is_certain && control::password_shown(&view.scene));
-        let view = asked_for.or_else(shown)?;
-        Some(Secret { field: control::focused_name(&view.scene) })
     }
 }
 

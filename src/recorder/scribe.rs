@@ -1,12 +1,13 @@
 //! Writes gestures down as steps.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use super::{
     control::{self, Control},
     gesture::{Gesture, What},
     moment::Moment,
     picture,
+    secret::Secret,
     yaml::{self, Target},
 };
 use crate::desktop::{
@@ -41,11 +42,6 @@ struct Named {
     control: Option<ElementId>,
 }
 
-/// What is typed, where it must not be written down: the property of the input it becomes.
-pub(super) struct Secret {
-    pub(super) field: Option<String>,
-}
-
 #[derive(Default)]
 pub(super) struct Scribe {
     finder: Finder,
@@ -58,6 +54,15 @@ pub(super) struct Scribe {
     pictures: usize,
     /// Properties of the input that stand for secrets.
     pub(super) secrets: Vec<String>,
+    /// A key was pressed of which it is not known what it made: the document says so with the next step.
+    lost: Option<String>,
+}
+
+impl Step {
+    /// How many pictures it brings.
+    pub fn images(&self) -> usize {
+        self.images.len()
+    }
 }
 
 impl Scribe {
@@ -121,8 +126,16 @@ impl Scribe {
                 steps.push(Step { words: format!("press {}", words.join(", ")), yaml, images: Vec::new() });
                 None
             }
-            What::Unknown(_) => None,
+            What::Unknown(key) => {
+                self.lost = Some(key.clone());
+                None
+            }
         };
+        if let Some(step) = steps.first_mut()
+            && let Some(key) = self.lost.take()
+        {
+            let _ = write!(step.yaml, "\n  # before it the key {key} was pressed: what that made is missing");
+        }
         self.clicked = clicked;
         self.ended = gesture.ended;
         steps
@@ -274,4 +287,80 @@ pub(super) fn slug(text: &str) -> String {
         .collect();
     let joined = words.join("-");
     joined.chars().take(MAX).collect::<String>().trim_end_matches('-').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::desktop::listen::{Deed, Doing};
+    use crate::{
+        desktop::Color,
+        recorder::{gesture::Folder, moment::Sight},
+    };
+
+    const MS: fn(u64) -> Duration = Duration::from_millis;
+
+    /// On a bare screen that last changed then.
+    fn moment(changed: u64) -> Moment {
+        let frame = Frame::filled(64, 64, Color::new(60, 90, 130));
+        let sight = Sight { at: Duration::ZERO, pointer: Point::new(0, 0), frame, windows: Rc::default() };
+        Moment { sights: vec![sight], view: None, changed: MS(changed) }
+    }
+
+    /// The steps of these deeds, each with when the screen last changed before it.
+    fn written(scribe: &mut Scribe, deeds: &[(u64, Doing, u64)], secret: Option<&Secret>) -> Vec<String> {
+        let mut folder = Folder::new();
+        let mut whole = Vec::new();
+        for (at, what, changed) in deeds {
+            whole.extend(folder.add(Deed { at: MS(*at), what: what.clone() }, None, || moment(*changed)));
+        }
+        whole.extend(folder.finish());
+        whole.iter().flat_map(|gesture| scribe.steps(gesture, None, secret)).map(|step| step.yaml).collect()
+    }
+
+    fn key(text: &str) -> Doing {
+        Doing::Struck(text.parse().unwrap())
+    }
+
+    #[test]
+    fn keys_wait_as_long_as_the_person_waited_for_the_screen() {
+        let deeds = [
+            (1_000, key("Return"), 900),
+            (4_000, Doing::Typed('a'), 3_210),
+            (4_500, key("Tab"), 4_100),
+            (60_000, Doing::Typed('b'), 59_000),
+        ];
+        let expected = ["key: Return", "type: \"a\"\n  pause: 2300ms", "key: Tab", "type: \"b\"\n  pause: 10000ms"];
+        assert_eq!(written(&mut Scribe::default(), &deeds, None), expected);
+    }
+
+    #[test]
+    fn what_a_key_made_that_is_not_known_is_missed_in_the_document() {
+        let deeds =
+            [(10, Doing::Typed('a'), 0), (20, Doing::Unknown("multi_key".into()), 0), (30, Doing::Typed('b'), 0)];
+        let lost = "type: \"b\"\n  # before it the key multi_key was pressed: what that made is missing";
+        assert_eq!(written(&mut Scribe::default(), &deeds, None), ["type: \"a\"", lost]);
+    }
+
+    #[test]
+    fn a_secret_is_a_property_of_its_own() {
+        let mut scribe = Scribe::default();
+        let secret = Secret { field: Some("Pass word:".into()) };
+        let deeds = [(10, Doing::Typed('x'), 0), (20, key("Tab"), 0), (30, Doing::Typed('y'), 0)];
+        let steps = written(&mut scribe, &deeds, Some(&secret));
+        assert_eq!(steps[0], "type: { text: \"{{ input.pass_word }}\", secret: true }");
+        assert_eq!(steps[2], "type: { text: \"{{ input.pass_word_2 }}\", secret: true }");
+        assert_eq!(scribe.secrets, ["pass_word", "pass_word_2"]);
+    }
+
+    #[test]
+    fn a_bare_place_is_a_place_and_a_third_click_is_told() {
+        let press = Doing::Pressed { button: Button::Left, at: Point::new(9, 7), modifiers: vec![Modifier::Ctrl] };
+        let release = Doing::Released { button: Button::Left, at: Point::new(9, 7) };
+        let clicks = (0..3).flat_map(|at| [(at * 100, press.clone(), 0), (at * 100 + 50, release.clone(), 0)]);
+        let steps = written(&mut Scribe::default(), &clicks.collect::<Vec<_>>(), None);
+        assert_eq!(steps, ["double_click: { at: [9, 7], modifiers: [ctrl] }\n  # clicked three times"]);
+    }
 }

@@ -104,9 +104,4 @@ impl Views {
     pub(super) fn all(&self) -> impl Iterator<Item = &View> {
         self.kept.iter().rev().map(|view| &**view)
     }
-
-    /// Those that were asked for and told within this time.
-    pub(super) fn told_within(&self, from: Duration, to: Duration) -> impl Iterator<Item = &View> {
-        self.all().filter(move |view| view.asked >= from && view.told <= to)
-    }
 }

@@ -37,6 +37,7 @@ const FIXED: &[(&str, &str, &str)] = &[
     ("run time of an attempt", "src/workflow/limits.rs", "LONGEST"),
     ("a file that `save_artifact` stores", "src/workflow/limits.rs", "ARTIFACT_BYTES"),
     ("steps of a document, nested ones counted", "src/workflow/limits.rs", "STEPS"),
+    ("images of a document", "src/workflow/limits.rs", "IMAGES"),
     ("workflows that call one another, one within the other", "src/workflow/limits.rs", "CALL_DEPTH"),
     ("workflows that call one another, one within the other", "src/fleet/decide/calls.rs", "MAX_CALL_DEPTH"),
     ("workflows that one calls, by others too", "src/workflow/limits.rs", "CALLED"),

@@ -20,11 +20,15 @@ use crate::{
     desktop::{self, Chord, DesktopError, Pass, Window, process},
     ids::Name,
     recorder::{Application, Recorded, Recorder, Step, Watched},
+    workflow::limits,
 };
 
 const WORKFLOW: &str = "workflow.yaml";
 const APP: &str = "app.yaml";
 const IMAGES: &str = "images";
+
+/// Steps and images that one more gesture may bring.
+const ROOM: usize = 16;
 
 /// How long an application may take to show its window.
 const WINDOW: Duration = Duration::from_secs(30);
@@ -72,11 +76,13 @@ pub(crate) fn run(args: &RecordArgs) -> anyhow::Result<Exit> {
         return Err(Stop::new(Exit::Unsuccessful, "nothing was done on the desktop: nothing is saved").into());
     }
     save(&args.folder, &name, application.as_ref(), &work)?;
-    conclude(args, &name, application.as_ref(), &work)?;
-    broken.map_or(Ok(Exit::Done), |error| Err(anyhow::Error::new(error).context("the recording ended early")))
+    let exit = conclude(args, &name, application.as_ref(), &work)?;
+    broken.map_or(Ok(exit), |error| Err(anyhow::Error::new(error).context("the recording ended early")))
 }
 
 fn begin(args: &RecordArgs) -> anyhow::Result<(Option<Application>, Recorder)> {
+    // Where nothing can be heard, nothing is started either.
+    drop(desktop::hear()?);
     let application = launch(&args.command)?;
     let recorder = Recorder::start(args.stop.clone())?;
     output::remark(format!("recording: work on the desktop, then press {} there or Ctrl-C here", args.stop));
@@ -86,7 +92,7 @@ fn begin(args: &RecordArgs) -> anyhow::Result<(Option<Application>, Recorder)> {
 /// Until it is ended, or the desktop is gone: what was recorded until then is not lost.
 fn watch(mut recorder: Recorder) -> anyhow::Result<(Recorded, Option<DesktopError>)> {
     let interrupted = interrupts()?;
-    let mut count = 0;
+    let (mut count, mut images) = (0, 0);
     let broken = loop {
         while let Some(said) = recorder.remark() {
             output::remark(format!("     {}", output::clean(&said)));
@@ -95,7 +101,16 @@ fn watch(mut recorder: Recorder) -> anyhow::Result<(Recorded, Option<DesktopErro
             break None;
         }
         match recorder.watch() {
-            Ok(Watched::Steps(steps)) => tell(&steps, &mut count),
+            Ok(Watched::Steps(steps)) => {
+                tell(&steps, &mut count);
+                images += steps.iter().map(Step::images).sum::<usize>();
+                if count + ROOM > limits::STEPS || images + ROOM > limits::IMAGES {
+                    let (steps, images) = (limits::STEPS, limits::IMAGES);
+                    let most = format!("a workflow has at most {steps} steps and {images} images");
+                    output::remark(format!("{most}: the recording ends here"));
+                    break None;
+                }
+            }
             Ok(Watched::Ended) => break None,
             Err(error) => break Some(error),
         }
@@ -183,10 +198,11 @@ fn conclude(
     name: &Name,
     application: Option<&Application>,
     recorded: &Recorded,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Exit> {
     let path = args.folder.join(WORKFLOW);
     let files = documents_on_disk::read(&args.folder)?;
-    for finding in documents_on_disk::lint(&files) {
+    let findings = documents_on_disk::lint(&files);
+    for finding in &findings {
         output::remark(output::clean(&finding.to_string()));
     }
     let secrets: Vec<String> = recorded.secrets().iter().map(|name| format!(" --set {name}=…")).collect();
@@ -208,5 +224,5 @@ fn conclude(
             "secrets": recorded.secrets(),
         }))?;
     }
-    Ok(())
+    Ok(if documents_on_disk::has_errors(&findings) { Exit::Unsuccessful } else { Exit::Done })
 }

@@ -1,6 +1,6 @@
 //! Deeds by the RECORD extension: the server sends a copy of what its devices do, before any application has it.
 
-use std::{sync::mpsc, thread};
+use std::{sync::mpsc, thread, time::Duration};
 
 use x11rb::{
     connection::{Connection, RequestConnection as _},
@@ -26,6 +26,9 @@ use crate::desktop::{
 /// The extension's own number for "what follows is what devices did".
 const FROM_SERVER: u8 = 0;
 const START_OF_DATA: u8 = 4;
+
+/// For the server to begin to tell.
+const BEGINS: Duration = Duration::from_secs(5);
 
 /// Of one event on the wire.
 const EVENT_BYTES: usize = 32;
@@ -57,7 +60,7 @@ pub(in crate::desktop) fn listen(display: Option<&str>) -> Result<Listener, Desk
     };
     let spawned = thread::Builder::new().name("listener".into()).spawn(tell);
     spawned.map_err(|error| DesktopError::Unavailable(format!("no thread to listen: {error}")))?;
-    match begins.recv() {
+    match begins.recv_timeout(BEGINS) {
         Ok(()) => Ok(Listener::new(clock, deeds)),
         Err(_) => Err(deeds.try_recv().ok().and_then(Result::err).unwrap_or_else(silent)),
     }

@@ -15,7 +15,7 @@ use windows::{
             Input::KeyboardAndMouse::IsWindowEnabled,
             WindowsAndMessaging::{
                 EnumChildWindows, GA_PARENT, GUITHREADINFO, GWL_STYLE, GetAncestor, GetDlgCtrlID, GetGUIThreadInfo,
-                GetWindowLongPtrW, GetWindowRect, GetWindowThreadProcessId, IsWindowVisible, RealGetWindowClassW,
+                GetWindowLongPtrW, GetWindowRect, GetWindowThreadProcessId, RealGetWindowClassW,
             },
         },
     },
@@ -33,12 +33,10 @@ mod items;
 mod kinds;
 mod messages;
 
+use super::MAX_ELEMENTS;
 pub(super) use act::act;
 use kinds::Kind;
 use messages::Ear;
-
-/// Elements of one window; what goes beyond is left out.
-const MAX_ELEMENTS: usize = 5_000;
 
 /// Longest name of a class that is read.
 const MAX_CLASS: usize = 256;
@@ -93,14 +91,8 @@ impl<'s> Look<'s> {
     fn element(&mut self, window: HWND, parent: Option<usize>, focused: HWND) -> (Element, Kind) {
         let pid = shown::pid(window).unwrap_or_default();
         // SAFETY: asks only.
-        let (style, number, enabled, visible) = unsafe {
-            (
-                GetWindowLongPtrW(window, GWL_STYLE),
-                GetDlgCtrlID(window),
-                IsWindowEnabled(window).as_bool(),
-                IsWindowVisible(window).as_bool(),
-            )
-        };
+        let (style, number, enabled) =
+            unsafe { (GetWindowLongPtrW(window, GWL_STYLE), GetDlgCtrlID(window), IsWindowEnabled(window).as_bool()) };
         let style = u32::try_from(style & 0xffff_ffff).unwrap_or_default();
         let class = real_class(window);
         let kind = if parent.is_none() && class != DROPPED_LIST { Kind::Window } else { Kind::of(&class, style) };
@@ -120,7 +112,7 @@ impl<'s> Look<'s> {
             // As UI Automation names them too.
             key: if is_child && (1..NO_NUMBER).contains(&number) { number.to_string() } else { String::new() },
             value,
-            rect: if visible { place(window, self.screen) } else { None },
+            rect: if shown::is_visible(window) { place(window, self.screen) } else { None },
             pid,
             states: States {
                 enabled,
@@ -160,8 +152,7 @@ fn real_class(window: HWND) -> String {
 }
 
 pub(super) fn is_dropped_list(window: HWND) -> bool {
-    // SAFETY: asks only.
-    unsafe { IsWindowVisible(window) }.as_bool() && real_class(window) == DROPPED_LIST
+    shown::is_visible(window) && real_class(window) == DROPPED_LIST
 }
 
 /// All windows in a window, each after the one it lies in, siblings from front to back.
