@@ -15,7 +15,7 @@ use std::{
 };
 
 /// Away from the settings, tokens and data of whoever runs the tests.
-fn deskfleet(folder: &Path, args: &[&str]) -> Output {
+fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_deskfleet"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("DESKFLEET_") {
@@ -25,7 +25,12 @@ fn deskfleet(folder: &Path, args: &[&str]) -> Output {
     let data = folder.join("absent-data");
     // No session of whoever runs the tests either.
     command.env_remove("DISPLAY").env("XDG_CONFIG_HOME", folder);
-    command.current_dir(folder).env("DESKFLEET_DATA_DIR", data).args(args).output().expect("the executable starts")
+    command.current_dir(folder).env("DESKFLEET_DATA_DIR", data).args(args);
+    command
+}
+
+fn deskfleet(folder: &Path, args: &[&str]) -> Output {
+    command(folder, args).output().expect("the executable starts")
 }
 
 fn code(output: &Output) -> i32 {

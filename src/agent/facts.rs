@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 #[cfg(unix)]
 use std::{fs, path::Path};
 
+use super::boot;
 use crate::{
     desktop::{self, DesktopError},
     wire::machine::{Display, Facts},
@@ -19,7 +20,8 @@ pub(super) fn collect(display: &Result<desktop::Display, DesktopError>) -> Facts
         display: display.as_ref().ok().map(wire_display),
         locale: locale(),
         time_zone: time_zone(),
-        boot_id: boot_id(),
+        boot_id: boot::id(),
+        boot_reason: boot::reason(),
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
         session: session(display).to_owned(),
         apps: BTreeMap::new(),
@@ -149,18 +151,6 @@ fn time_zone() -> String {
         Some((_, zone)) => zone.to_owned(),
         None => fs::read_to_string("/etc/timezone").map_or_else(|_| "UTC".to_owned(), |zone| zone.trim().to_owned()),
     }
-}
-
-/// Windows counts its starts.
-#[cfg(windows)]
-fn boot_id() -> String {
-    let path = r"SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management\PrefetchParameters";
-    registry(path, |key| key.get_u32("BootId")).map(|count| count.to_string()).unwrap_or_default()
-}
-
-#[cfg(unix)]
-fn boot_id() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
 }
 
 fn first_variable(names: &[&str]) -> String {

@@ -1,11 +1,12 @@
 //! The agent: one desktop under a lease, driven step by step, told to the controller as it goes.
 //!
 //! [`runner`] carries out a workflow on a desktop and knows no controller (the command line uses it alone, through [`local`]);
-//! [`session`] is the agent's half of the lease; both are pure. [`host`], `disk`, `link` and `shell` connect them to this machine and
+//! [`session`] is the agent's half of the lease; both are pure. [`host`], `disk`, `link`, [`service`] and `shell` connect them to this machine and
 //! to the controller. [`run`] is the whole.
 //!
 //! It must not know the fleet, the store, the controller or its HTTP server: `wire` is all it shares with them.
 
+mod boot;
 mod disk;
 mod error;
 mod facts;
@@ -15,6 +16,7 @@ mod image;
 mod link;
 pub mod local;
 pub mod runner;
+pub mod service;
 pub mod session;
 mod shell;
 mod tape;

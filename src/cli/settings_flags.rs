@@ -134,6 +134,18 @@ fn argument<O: Offer>(flag: &str, settings: &[&'static Setting], order: usize) -
         .hide(!settings.iter().any(|setting| O::shows(setting)))
 }
 
+impl<O: Offer> SettingsFlags<O> {
+    /// Of words that are not this process's own.
+    pub(crate) fn of_words(program: &'static str, words: &[String]) -> Result<Self, clap::Error> {
+        let command = Self::augment_args(Command::new(program).no_binary_name(true));
+        Self::from_arg_matches(&command.try_get_matches_from(words)?)
+    }
+
+    pub(crate) fn has(&self, flag: &str) -> bool {
+        self.given.contains_key(flag)
+    }
+}
+
 impl<O: Offer> Args for SettingsFlags<O> {
     fn augment_args(command: Command) -> Command {
         let config = Arg::new(CONFIG)
@@ -177,9 +189,8 @@ mod tests {
     use super::*;
 
     fn parse<O: Offer>(args: &[&str]) -> SettingsFlags<O> {
-        let command = SettingsFlags::<O>::augment_args(Command::new("deskfleet"));
-        let matches = command.try_get_matches_from(std::iter::once(&"deskfleet").chain(args)).unwrap();
-        SettingsFlags::from_arg_matches(&matches).unwrap()
+        let words: Vec<String> = args.iter().map(ToString::to_string).collect();
+        SettingsFlags::of_words("deskfleet", &words).unwrap()
     }
 
     #[test]

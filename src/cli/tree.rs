@@ -141,6 +141,15 @@ enum AgentCommand {
     },
     /// Let the agent start with this user's desktop session
     Install(agent_install::InstallArgs),
+    /// What the service manager of Windows starts
+    #[cfg(windows)]
+    #[command(hide = true, after_help = "Example:\n  deskfleet agent install --service")]
+    Service {
+        #[arg(long = "user", value_name = "NAME")]
+        users: Vec<String>,
+        #[arg(last = true, value_name = "FLAGS")]
+        flags: Vec<String>,
+    },
     /// Undo `install`
     #[command(after_help = "Example:\n  deskfleet agent uninstall")]
     Uninstall,
@@ -220,6 +229,8 @@ impl Command {
                 agent_doctor::run(&settings.settings(As::Agent)?.agent, output)
             }
             Self::Agent(AgentCommand::Install(args)) => agent_install::install(&args),
+            #[cfg(windows)]
+            Self::Agent(AgentCommand::Service { users, flags }) => agent::serve(users, flags),
             Self::Agent(AgentCommand::Uninstall) => agent_install::uninstall(),
             Self::Agent(AgentCommand::PrepareImage { settings }) => {
                 agent::prepare_image(&settings.settings(As::Agent)?.agent)

@@ -16,7 +16,7 @@ use super::{
 pub struct AgentSettings {
     /// Needed for the first join only; the identity remembers it.
     pub controller: Option<HttpsUrl>,
-    /// The host's name unless set.
+    /// May hold `{host}` and `{user}`; `{host}` unless set.
     pub name: Option<String>,
     /// The join token's pool unless set.
     pub pool: Option<String>,

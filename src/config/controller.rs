@@ -153,6 +153,8 @@ pub struct LogSettings {
     /// A filter of `tracing`, known to parse.
     pub level: String,
     pub format: LogFormat,
+    /// Instead of stderr.
+    pub file: Option<PathBuf>,
 }
 
 impl ControllerSettings {
@@ -301,6 +303,10 @@ impl NotificationSettings {
 
 impl LogSettings {
     fn read(reader: &mut Reader<'_>) -> Self {
-        Self { level: reader.take("log.level", log_filter), format: reader.take("log.format", log_format) }
+        Self {
+            level: reader.take("log.level", log_filter),
+            format: reader.take("log.format", log_format),
+            file: reader.take_optional("log.file", path),
+        }
     }
 }

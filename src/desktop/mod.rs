@@ -316,6 +316,12 @@ pub fn open() -> Result<Box<dyn Desktop>, DesktopError> {
     windows::open()
 }
 
+/// The number of the session this process runs in.
+#[cfg(windows)]
+pub fn session() -> Option<u32> {
+    windows::session()
+}
+
 /// This system has no back end yet.
 #[cfg(not(any(target_os = "linux", windows)))]
 pub fn open() -> Result<Box<dyn Desktop>, DesktopError> {

@@ -94,6 +94,9 @@ pub struct Facts {
     pub locale: String,
     pub time_zone: String,
     pub boot_id: String,
+    /// Why the start before this one ended, where the system knows: who asked for it, or that nobody did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub boot_reason: Option<String>,
     pub agent_version: String,
     /// `active`, `locked`, `disconnected` or `none`.
     pub session: String,

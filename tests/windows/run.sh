@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The Windows agent, built on Debian and run under Wine: lints for the target, the back end's tests on notepad and winemine, and the
-# main job: a controller on Linux, an agent on Windows that joins it, a workflow on notepad.
+# main job: a controller on Linux, a service on Windows whose agent joins it, workflows on notepad and winemine.
 #
 #   tests/windows/run.sh            all of it (make windows)
 #   tests/windows/run.sh COMMAND…   one command, in a fresh Wine: deskfleet.exe is $DESKFLEET_EXE
@@ -34,6 +34,7 @@ finish() {
     local code=$? at pid
     trap - EXIT INT TERM
     [ -z "${WINEPREFIX:-}" ] || wineserver -k 2>/dev/null || true
+    written_by_windows | xargs -r -d '\n' cp -t "$HOME_OF_WINDOWS/logs"
     for ((at = ${#pids[@]} - 1; at >= 0; at--)); do
         pid=${pids[at]}
         kill "$pid" 2>/dev/null || true
@@ -44,6 +45,10 @@ finish() {
     rm -rf "$work"
     exit "$code"
 }
+
+# The logs that a service and its agents write for themselves.
+written_by_windows() { [ ! -d "$work/prefix" ] || find "$work/prefix/drive_c/users" -path '*deskfleet*' -name '*.log'; }
+
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
@@ -86,7 +91,7 @@ CLIPPY=/usr/bin/cargo-clippy
 
 main_job() {
     local url job
-    say "the main job: a controller on Linux, an agent on Windows"
+    say "the main job: a controller on Linux, a service on Windows whose agent joins it"
     start controller.log "$controller" controller --listen 127.0.0.1:0 --data-dir "$work/controller"
     controller_is_up() { grep -q '^  curl ' "$HOME_OF_WINDOWS/logs/controller.log"; }
     until_true "the start of the controller" controller.log controller_is_up
@@ -94,18 +99,22 @@ main_job() {
     export DESKFLEET_URL=$url DESKFLEET_CA=$work/controller/ca.pem DESKFLEET_TOKEN_FILE=$work/controller/admin.token
     "$controller" apply -f tests/windows/notepad.yaml
     "$controller" apply -f tests/windows/mines.yaml
-    start agent.log wine "$DESKFLEET_EXE" --agent --controller "$url" --name windows-1 \
-        --join-token-file "Z:$work/controller/join.token" --data-dir "Z:$work/agent"
+    # Wine ends its services with the last program of a person.
+    start person.log wine ping -n 600 127.0.0.1
+    wine "$DESKFLEET_EXE" agent install --service -- --controller "$url" --join-token-file "Z:$work/controller/join.token"
     machine_is_idle() { "$controller" machine list -o json | grep -q '"status": "idle"'; }
-    until_true "the joining of the Windows machine" agent.log machine_is_idle
+    until_true "the joining of the Windows machine" controller.log machine_is_idle
     "$controller" machine list
+    "$controller" machine list -o json | grep -q '"name": "[^"]*/[^"]*"' || fail "the machine is not called HOST/user"
     job=$("$controller" job submit note --set text='Grüße aus Köln' --wait --timeout ${JOB_SECONDS}s)
     printf '%s\n' "$job"
-    grep -q 'Grüße aus Köln' <<<"$job" || fail "notepad did not hold the text; see $HOME_OF_WINDOWS/logs/agent.log"
+    grep -q 'Grüße aus Köln' <<<"$job" || fail "notepad did not hold the text; see the logs in $HOME_OF_WINDOWS/logs"
     grep -q 'Microsoft Windows' <<<"$job" || fail "the job did not run on Windows"
     job=$("$controller" job submit mines --wait --timeout ${JOB_SECONDS}s)
     printf '%s\n' "$job"
-    grep -q '12x10 with 20' <<<"$job" || fail "the field of mines is another; see $HOME_OF_WINDOWS/logs/agent.log"
+    grep -q '12x10 with 20' <<<"$job" || fail "the field of mines is another; see the logs in $HOME_OF_WINDOWS/logs"
+    wine "$DESKFLEET_EXE" agent uninstall
+    written_by_windows | xargs -r -d '\n' grep -q 'the agent has stopped' || fail "the service ended without its agent's last words"
     say "the jobs did what they should"
 }
 

@@ -72,6 +72,8 @@ start_wine() {
     wine winecfg -v win10
     wine reg add 'HKCU\Software\Wine\Explorer' /v Desktop /d Default /f >/dev/null
     wine reg add 'HKCU\Software\Wine\Explorer\Desktops' /v Default /d 1280x800 /f >/dev/null
+    # What a service starts for a user has that user's variables alone, and Wine finds its display by one.
+    wine reg add 'HKCU\Environment' /v DISPLAY /d "$DISPLAY" /f >/dev/null
     # The desktop is that of the next server only.
     wineserver -k || true
     wineserver -w

@@ -63,7 +63,7 @@ pub(super) async fn identity(
 
 fn wish(settings: &AgentSettings, facts: &Facts, binding: Binding) -> Result<JoinWish, AgentError> {
     let controller = settings.controller.as_ref().ok_or(AgentError::NoController)?;
-    let name = settings.name.as_ref().unwrap_or(&facts.host);
+    let name = named(settings.name.as_deref().unwrap_or("{host}"), facts);
     let name: MachineName =
         name.parse().map_err(|error: crate::ids::IdError| AgentError::Setting("agent.name", error.to_string()))?;
     let pool: Option<Name> = match &settings.pool {
@@ -80,6 +80,15 @@ fn wish(settings: &AgentSettings, facts: &Facts, binding: Binding) -> Result<Joi
         binding,
         facts: facts.clone(),
     })
+}
+
+/// The name with what it leaves open. Of the system's own names only what machines may be called stays.
+fn named(pattern: &str, facts: &Facts) -> String {
+    let clean = |own: &str| {
+        let fit = |char: char| if char.is_ascii_alphanumeric() || "-_.".contains(char) { char } else { '-' };
+        own.trim().chars().map(fit).collect::<String>()
+    };
+    pattern.replace("{host}", &clean(&facts.host)).replace("{user}", &clean(&facts.user))
 }
 
 fn read_token(settings: &AgentSettings) -> Result<Option<Token>, AgentError> {
@@ -150,4 +159,18 @@ pub(super) async fn renew(link: &Link, identity: &Identity, now: Timestamp) -> R
 /// What is known before there is a desktop to look at.
 pub(super) fn first_facts(display: &Result<crate::desktop::Display, crate::desktop::DesktopError>) -> Facts {
     facts::collect(display)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_can_be_of_host_and_user() {
+        let facts = Facts { host: "VM 07".into(), user: "Zoë O'Neil".into(), ..Facts::default() };
+        assert_eq!(named("{host}", &facts), "VM-07");
+        assert_eq!(named("{host}/{user}", &facts), "VM-07/Zo--O-Neil");
+        assert_eq!(named("front desk", &facts), "front desk", "what a person wrote is not made to fit");
+        assert!(named("{host}/{user}", &facts).parse::<MachineName>().is_ok());
+    }
 }

@@ -90,19 +90,43 @@ impl Signals {
     }
 }
 
-#[cfg(not(unix))]
-pub(super) struct Signals;
+/// The same: a person at the console, who closes it or presses its keys, or the service that keeps this session.
+#[cfg(windows)]
+pub(super) struct Signals {
+    interrupt: tokio::signal::windows::CtrlC,
+    interrupt_hard: tokio::signal::windows::CtrlBreak,
+    close: tokio::signal::windows::CtrlClose,
+    service: Option<tokio::sync::oneshot::Receiver<()>>,
+}
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 impl Signals {
-    #[expect(clippy::unnecessary_wraps, reason = "elsewhere listening can fail")]
     pub(super) fn listen() -> Result<Self, AgentError> {
-        Ok(Self)
+        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close};
+
+        Ok(Self {
+            interrupt: ctrl_c().map_err(AgentError::Signals)?,
+            interrupt_hard: ctrl_break().map_err(AgentError::Signals)?,
+            close: ctrl_close().map_err(AgentError::Signals)?,
+            service: crate::agent::service::asked_to_stop(),
+        })
     }
 
     pub(super) async fn next(&mut self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+        let service = async {
+            match &mut self.service {
+                // Once only: it is used up.
+                Some(asked) => {
+                    asked.await.ok();
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.interrupt_hard.recv() => {}
+            _ = self.close.recv() => {}
+            () = service => self.service = None,
         }
     }
 }

@@ -17,8 +17,14 @@ use crate::{
 pub(crate) fn run(settings: AgentSettings) -> anyhow::Result<Exit> {
     logging::start(&settings.log)?;
     let runtime = runtime::server("agent")?;
-    runtime.block_on(agent::run(settings, Clock::System)).map_err(refused)?;
-    Ok(Exit::Done)
+    let has_no_terminal = settings.log.file.is_some();
+    let ended = runtime.block_on(agent::run(settings, Clock::System)).map_err(refused);
+    if let Err(error) = &ended
+        && has_no_terminal
+    {
+        tracing::error!("{error:#}");
+    }
+    ended.map(|()| Exit::Done)
 }
 
 /// Before a disk is copied: what is on it is nobody's afterwards.
@@ -85,4 +91,18 @@ fn refused(error: AgentError) -> anyhow::Error {
         _ => return error.into(),
     };
     Stop::new(exit, error.to_string()).into()
+}
+
+/// What the service manager starts: agents in the sessions of this host, until it says to stop.
+#[cfg(windows)]
+pub(crate) fn serve(users: Vec<String>, flags: Vec<String>) -> anyhow::Result<Exit> {
+    use crate::config::{LogFormat, LogSettings};
+
+    let folder = std::env::var_os("ProgramData").map_or_else(|| r"C:\ProgramData".into(), std::path::PathBuf::from);
+    let file = folder.join("deskfleet-service").join("service.log");
+    logging::start(&LogSettings { level: "info".to_owned(), format: LogFormat::Text, file: Some(file) })?;
+    agent::service::run(users, flags).map_err(|error| {
+        Stop::new(Exit::Usage, format!("{error}; this is for the service manager: `deskfleet agent install --service`"))
+    })?;
+    Ok(Exit::Done)
 }

@@ -173,6 +173,7 @@ fn show(machine: &Machine) -> anyhow::Result<()> {
         ("user", facts.user.clone()),
         ("display", display.unwrap_or_default()),
         ("session", facts.session.clone()),
+        ("started because of", facts.boot_reason.clone().unwrap_or_default()),
         ("agent", facts.agent_version.clone()),
         ("jobs", format!("{} succeeded, {} failed", machine.stats.succeeded, machine.stats.failed)),
         ("failed in a row", machine.stats.failed_in_a_row.to_string()),

@@ -25,7 +25,7 @@ mod session;
 mod shown;
 
 use clipboard::Content;
-pub(super) use session::session_of;
+pub(super) use session::{id as session, session_of};
 pub(super) use shown::close_of;
 
 /// The desktop of the session this process runs in.
@@ -38,6 +38,7 @@ pub(super) struct Win32 {
 }
 
 pub(super) fn open() -> Result<Box<dyn Desktop>, DesktopError> {
+    session::enter();
     session::check()?;
     capture::screen()?;
     Ok(Box::new(Win32 { pass: Pass::unfenced(), presses: Presses::default(), aim: None, tree: controls::Tree::open() }))

@@ -14,8 +14,8 @@ use windows::Win32::{
             WTSQuerySessionInformationW,
         },
         StationsAndDesktops::{
-            CloseDesktop, DESKTOP_CONTROL_FLAGS, DESKTOP_READOBJECTS, GetUserObjectInformationW, HDESK,
-            OpenInputDesktop, UOI_NAME,
+            CloseDesktop, DESKTOP_CONTROL_FLAGS, DESKTOP_READOBJECTS, GetUserObjectInformationW, HDESK, OpenDesktopW,
+            OpenInputDesktop, SetThreadDesktop, UOI_NAME,
         },
         Threading::{
             GetCurrentProcess, GetCurrentProcessId, OpenProcess, OpenProcessToken, PROCESS_QUERY_LIMITED_INFORMATION,
@@ -23,11 +23,29 @@ use windows::Win32::{
     },
 };
 
+use windows::core::w;
+
 use super::shown::pid_of;
 use crate::desktop::{DesktopError, Foreground};
 
 /// The one that applications run on. Others are the log-on screen, the screen saver, and the question for an administrator.
 const APPLICATIONS: &str = "Default";
+
+/// All rights that the desktop gives.
+const MAXIMUM_ALLOWED: u32 = 0x0200_0000;
+
+/// Puts this thread onto the desktop of the applications. Threads are there by themselves, but under Wine, where of a program that a
+/// service has started in the session only the first one is.
+pub(super) fn enter() {
+    // SAFETY: the desktop stays open as long as the thread is on it.
+    unsafe {
+        if let Ok(desktop) = OpenDesktopW(w!("Default"), DESKTOP_CONTROL_FLAGS(0), false, MAXIMUM_ALLOWED)
+            && SetThreadDesktop(desktop).is_err()
+        {
+            let _ = CloseDesktop(desktop);
+        }
+    }
+}
 
 /// Refuses where pictures are black and input goes nowhere, and says why.
 pub(super) fn check() -> Result<(), DesktopError> {
@@ -77,7 +95,8 @@ pub(super) fn name() -> String {
     if named.is_empty() { id().map_or_else(String::new, |id| format!("session {id}")) } else { named }
 }
 
-fn id() -> Option<u32> {
+/// Of this process.
+pub(in crate::desktop) fn id() -> Option<u32> {
     session_of(
         // SAFETY: gives a number.
         unsafe { GetCurrentProcessId() },
