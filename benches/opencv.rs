@@ -25,8 +25,8 @@ use std::{fs, time::Duration};
 
 use cases::{Case, Kind};
 use deskfleet::desktop::{
-    Frame,
-    image::{Finder, Search, SearchOptions, Template},
+    Frame, Rect,
+    image::{Finder, Hit, Miss, Search, SearchOptions, Template},
 };
 use dice::Dice;
 use other::{Answer, OpenCv};
@@ -122,7 +122,10 @@ fn median(mut samples: Vec<f64>) -> f64 {
 fn count(wanted: usize, screens: &[Screen], opencv: &mut OpenCv) {
     let mut dice = Dice::new(42);
     let options = SearchOptions::default();
+    // Asking for a number among several is asking the last stage alone, which looks everywhere.
+    let everywhere = SearchOptions { index: Some(0), ..SearchOptions::default() };
     let mut tallies = Kind::ALL.map(Tally::new);
+    let mut otherwise = Vec::new();
     let mut finders: Vec<Finder> = screens.iter().flat_map(|_| Kind::ALL).map(|_| Finder::new()).collect();
     let (mut made, mut in_vain) = (0, 0);
     while made < wanted {
@@ -141,7 +144,36 @@ fn count(wanted: usize, screens: &[Screen], opencv: &mut OpenCv) {
         let template = Template::from_frame(&case.template).expect("it is not transparent");
         let search = finders[screen_at * Kind::ALL.len() + kind_at].find(&look.frame, &template, &options);
         let theirs: Answer = opencv.ask(&look.file, &file);
-        tallies[kind_at].add(case.place, search.one(&options), &theirs);
+        let (ours, last) =
+            (search.one(&options), Finder::new().find(&look.frame, &template, &everywhere).one(&options));
+        if place_of(&ours) != place_of(&last) || Tally::is_wrong(case.place, &ours) {
+            otherwise.push(format!(
+                "{} {}x{} at {:?}: {}; {}",
+                kind.as_str(),
+                size.0,
+                size.1,
+                case.place,
+                said(&ours),
+                said(&last)
+            ));
+        }
+        tallies[kind_at].add(case.place, ours, &theirs);
     }
     tally::print(&tallies);
+    println!("\nwrong, or where the last stage alone says otherwise: what was said; what it says");
+    for line in otherwise {
+        println!("{line}");
+    }
+}
+
+/// `None` where no one place is named.
+fn place_of(answer: &Result<Hit, Miss>) -> Option<Rect> {
+    answer.as_ref().ok().map(|hit| hit.rect)
+}
+
+fn said(answer: &Result<Hit, Miss>) -> String {
+    match answer {
+        Ok(hit) => format!("{} with {:.3} by {}", hit.rect, hit.score, hit.how),
+        Err(miss) => miss.to_string(),
+    }
 }

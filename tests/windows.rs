@@ -12,7 +12,9 @@ use std::{
 
 use deskfleet::desktop::{
     Button, Chord, Desktop, DesktopError, Frame, Gate, Point, Rect, Stopwatch, TypeOptions, TypeVia, Window, WindowId,
+    hear,
     image::{Finder, SearchOptions, Template},
+    listen::Doing,
     open,
     process::{self, Program, Running},
     ui::{Act, Element, Scene},
@@ -223,6 +225,45 @@ fn a_field_of_mines_is_clicked_left_and_right() {
     let flagged = until("a flag", || Some(look(&mut session)).filter(|now| !now.same_pixels(&before)));
     session.desktop.click(cell(0, 0), Button::Left, 1, &[]).unwrap();
     until("an open cell", || Some(()).filter(|()| !look(&mut session).same_pixels(&flagged)));
+}
+
+#[test]
+fn what_a_person_does_is_heard() {
+    let mut session = Session::of("notepad");
+    let listener = hear().unwrap();
+    let middle = session.window().client.center();
+    session.desktop.click(middle, Button::Left, 1, &[]).unwrap();
+    // Characters as themselves, and keys whose characters the layout makes.
+    let keys = TypeOptions { via: TypeVia::Keys, ..TypeOptions::default() };
+    session.desktop.type_text("ß漢🎉", &keys).unwrap();
+    let codes = TypeOptions { via: TypeVia::Scancode, ..TypeOptions::default() };
+    session.desktop.type_text("aB7!", &codes).unwrap();
+    for chord in ["ctrl+a", "shift+F5", "Return", "alt"] {
+        session.press(chord);
+    }
+    session.press("Escape");
+    session.desktop.scroll(middle, 0, 2).unwrap();
+    session.desktop.click(middle, Button::Right, 1, &["ctrl".parse().unwrap()]).unwrap();
+    session.press("Escape");
+    let mut heard = Vec::new();
+    let watch = Stopwatch::start();
+    while heard.iter().filter(|what| **what == Doing::Struck("Escape".parse().unwrap())).count() < 2 {
+        assert!(watch.left(LIMIT).is_some(), "{heard:?}");
+        heard.extend(listener.next(Duration::from_millis(100)).unwrap().map(|deed| deed.what));
+    }
+    let struck = |chord: &str| Doing::Struck(chord.parse().unwrap());
+    let pressed = |button, modifiers: &[&str]| Doing::Pressed {
+        button,
+        at: middle,
+        modifiers: modifiers.iter().map(|modifier| modifier.parse().unwrap()).collect(),
+    };
+    let released = |button| Doing::Released { button, at: middle };
+    let turned = || Doing::Turned { at: middle, dx: 0, dy: 1 };
+    let mut all = vec![pressed(Button::Left, &[]), released(Button::Left)];
+    all.extend("ß漢🎉aB7!".chars().map(Doing::Typed));
+    all.extend(["ctrl+a", "shift+F5", "Return", "alt", "Escape"].map(struck));
+    all.extend([turned(), turned(), pressed(Button::Right, &["ctrl"]), released(Button::Right), struck("Escape")]);
+    assert_eq!(heard, all);
 }
 
 #[test]

@@ -35,8 +35,7 @@ impl Tally {
     }
 
     pub(crate) fn add(&mut self, place: Option<Point>, ours: Result<Hit, Miss>, theirs: &Answer) {
-        let is_right =
-            |x: i32, y: i32| place.is_some_and(|place| place.x.abs_diff(x) <= NEAR && place.y.abs_diff(y) <= NEAR);
+        let is_right = |x: i32, y: i32| is_right(place, (x, y));
         match (ours, place) {
             (Ok(hit), _) if is_right(hit.rect.x, hit.rect.y) => self.ours.right += 1,
             (Ok(_), _) => self.ours.wrong += 1,
@@ -46,6 +45,11 @@ impl Tally {
             (Err(_), _) => self.ours.missed += 1,
         }
         self.theirs.push((theirs.score, is_right(theirs.x, theirs.y)));
+    }
+
+    /// Whether a place was named that is not the one.
+    pub(crate) fn is_wrong(place: Option<Point>, ours: &Result<Hit, Miss>) -> bool {
+        ours.as_ref().is_ok_and(|hit| !is_right(place, (hit.rect.x, hit.rect.y)))
     }
 
     fn theirs_at(&self, threshold: f64) -> Counts {
@@ -61,6 +65,10 @@ impl Tally {
         }
         counts
     }
+}
+
+fn is_right(place: Option<Point>, (x, y): (i32, i32)) -> bool {
+    place.is_some_and(|place| place.x.abs_diff(x) <= NEAR && place.y.abs_diff(y) <= NEAR)
 }
 
 /// A threshold of OpenCV over all kinds.

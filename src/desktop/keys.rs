@@ -122,7 +122,7 @@ const NAMED: [(&str, NamedKey); 31] = [
 
 impl NamedKey {
     /// Every one; some more than once.
-    #[cfg(target_os = "linux")]
+    #[cfg(any(target_os = "linux", windows))]
     pub(super) fn all() -> impl Iterator<Item = Self> {
         NAMED.iter().map(|(_, key)| *key).chain((1..=24).map(Self::F))
     }

@@ -290,11 +290,17 @@ pub fn hear() -> Result<listen::Listener, DesktopError> {
 }
 
 /// Hears what is done on the desktop of this session.
-#[cfg(not(target_os = "linux"))]
+#[cfg(windows)]
+pub fn hear() -> Result<listen::Listener, DesktopError> {
+    windows::listen()
+}
+
+/// Hears what is done on the desktop of this session.
+#[cfg(not(any(target_os = "linux", windows)))]
 pub fn hear() -> Result<listen::Listener, DesktopError> {
     Err(DesktopError::Unsupported {
         what: format!("hearing what a person does on {}", std::env::consts::OS),
-        instead: "record on Linux with X11, or write the workflow with `deskfleet inspect`".into(),
+        instead: "record on Windows, or on Linux with X11".into(),
     })
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The Windows agent, built on Debian and run under Wine: lints for the target, the back end's tests on notepad and winemine, and the
+# The Windows agent, built on Debian and run under Wine: lints for the target, the back end's tests on notepad and winemine, a recording, and the
 # main job: a controller on Linux, a service on Windows whose agent joins it, workflows on notepad and winemine.
 #
 #   tests/windows/run.sh            all of it (make windows)
@@ -75,17 +75,18 @@ until_true() {
 }
 
 # Debian's cargo, with a target folder that no other toolchain writes to. What we depend on is built once and run for seconds:
-# optimising it would take longer than it saves.
+# optimising it would take longer than it saves. Our own code goes through clippy's driver, which is the compiler with its lints: one
+# pass for both. A person's own driver would be found before Debian's.
 for_windows() {
     env -u RUSTFLAGS -u RUSTUP_TOOLCHAIN -u CARGO -u RUSTC PATH=$DEBIAN_PATH CARGO_PROFILE_DEV_DEBUG=0 \
         CARGO_TARGET_DIR="${WINDOWS_TARGET_DIR:-$HOME_OF_WINDOWS/build}" \
-        CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER=wine "$@"
+        CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER=wine RUSTC_WORKSPACE_WRAPPER=/usr/bin/clippy-driver CLIPPY_ARGS="$LINTS" "$@"
 }
 
 QUICK=(--locked --target "$TARGET" --config 'profile.dev.package."*".opt-level=0')
 
-# A person's own cargo-clippy would be found before Debian's.
-CLIPPY=/usr/bin/cargo-clippy
+# What can fail on Linux only has its signature all the same.
+LINTS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__-A__CLIPPY_HACKERY__clippy::unnecessary_wraps__CLIPPY_HACKERY__
 
 # ---- the main job ------------------------------------------------------------------------------------------------------------
 
@@ -118,19 +119,33 @@ main_job() {
     say "the jobs did what they should"
 }
 
+# ---- recording ---------------------------------------------------------------------------------------------------------------
+
+record_and_replay() {
+    local log=$HOME_OF_WINDOWS/logs/record.log
+    say "recording what is done on notepad, and doing it again"
+    start record.log wine "$DESKFLEET_EXE" record "Z:$work/recorded" -- notepad
+    until_true "the beginning of the recording" record.log grep -q '^recording: ' "$log"
+    sleep 0.5
+    xdotool mousemove 300 300 click 1 sleep 0.5 type --delay 50 'Recorded 42'
+    xdotool sleep 0.5 key ctrl+a sleep 0.5 key Pause
+    until_true "the recorded workflow" record.log grep -q 'do the same again with' "$log"
+    cat "$work/recorded/workflow.yaml"
+    grep -q 'type: "Recorded 42"' "$work/recorded/workflow.yaml" || fail "what was typed is not in the workflow; see $log"
+    wine taskkill /f /im notepad.exe >/dev/null
+    wine "$DESKFLEET_EXE" try "Z:$work/recorded/workflow.yaml" || fail "what was recorded cannot be done again"
+    wine taskkill /f /im notepad.exe >/dev/null
+}
+
 begun=$SECONDS
 install_packages
 build_std
 say "the toolchain stands after $((SECONDS - begun)) s"
 
-if [ $# -eq 0 ]; then
-    for_windows "$CLIPPY" clippy "${QUICK[@]}" --lib --bin deskfleet --test windows -- -D warnings \
-        -A clippy::unnecessary_wraps # what can fail on Linux only has its signature all the same
-    say "clippy for $TARGET is content after $((SECONDS - begun)) s"
-fi
 for_windows cargo build "${QUICK[@]}" --bin deskfleet
 DESKFLEET_EXE=${WINDOWS_TARGET_DIR:-$HOME_OF_WINDOWS/build}/$TARGET/debug/deskfleet.exe
 export DESKFLEET_EXE
+say "built, and clippy is content, after $((SECONDS - begun)) s"
 start_wine
 if [ $# -gt 0 ]; then
     "$@"
@@ -139,6 +154,7 @@ fi
 for_windows cargo test "${QUICK[@]}" --lib -- --test-threads 1 desktop:: workflow:: agent::runner agent::disk
 for_windows cargo test "${QUICK[@]}" --test windows -- --test-threads 1
 say "the tests passed after $((SECONDS - begun)) s"
+record_and_replay
 cargo build --locked --bin deskfleet
 controller=${CARGO_TARGET_DIR:-target}/debug/deskfleet
 main_job

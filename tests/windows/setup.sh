@@ -3,7 +3,7 @@
 
 TARGET=x86_64-pc-windows-gnu
 HOME_OF_WINDOWS=$PWD/target/windows
-PACKAGES="rustc-web cargo-web rust-web-clippy rust-web-src gcc-mingw-w64-x86-64-win32 wine wine64 xvfb fonts-wine fonts-liberation"
+PACKAGES="rustc-web cargo-web rust-web-clippy rust-web-src gcc-mingw-w64-x86-64-win32 wine wine64 xvfb xdotool fonts-wine fonts-liberation"
 # Debian's own toolchain: its standard library can be built for Windows from Debian's source package.
 DEBIAN_PATH=/usr/bin:/bin
 

@@ -164,7 +164,14 @@ fn launch(command: &[String]) -> anyhow::Result<Option<Application>> {
 /// An interpreter of scripts runs more than this application: by its name others would be ended too.
 fn own_name(command: &[String], window: &Window) -> Option<String> {
     let (program, arguments) = command.split_first()?;
-    let is_called_so = Path::new(program).file_name().is_some_and(|name| name == window.process.as_str());
+    let called = Path::new(program).file_name().unwrap_or_default().to_string_lossy();
+    let is_called_so = if cfg!(windows) {
+        // The system does not mind how a program's name is written, nor whether all of it is.
+        let bare = |name: &str| name.to_lowercase().trim_end_matches(".exe").to_owned();
+        bare(&called) == bare(&window.process)
+    } else {
+        called == window.process.as_str()
+    };
     let runs_file = arguments.iter().any(|argument| Path::new(argument).is_file());
     (is_called_so && !runs_file).then(|| window.process.clone())
 }

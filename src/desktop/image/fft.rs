@@ -7,6 +7,8 @@
 #![expect(clippy::cast_possible_truncation, reason = "single precision is enough for a bound with its error added")]
 #![expect(clippy::cast_precision_loss, reason = "sums stay far below 2^52")]
 
+use multiversion::multiversion;
+
 use super::{
     norms::Norms,
     pattern::Pattern,
@@ -129,16 +131,17 @@ impl Sweep<'_> {
         let mut top: Option<Candidate> = None;
         let mut found = Vec::new();
         let mut products = vec![0.0_f32; places.0];
+        let mut reaching = vec![false; places.0.div_ceil(CHUNK)];
         for line in 0..places.1 {
             norms.advance(line);
             let values = &grid.values[line * self.spectrum.tile.0..][..places.0];
             for (product, value) in products.iter_mut().zip(values) {
                 *product = if which == 0 { value.re } else { value.im };
             }
-            for (number, (chunk, squares)) in products.chunks(CHUNK).zip(norms.squares.chunks(CHUNK)).enumerate() {
-                let least = self.least.min(self.best) * norm;
-                // Most chunks hold none; this test has no branch and no root inside.
-                if !could_reach(chunk, squares, error, least * least * ALMOST) {
+            let least = self.least.min(self.best) * norm;
+            could_reach(&products, &norms.squares, error, least * least * ALMOST, &mut reaching);
+            for (number, chunk) in products.chunks(CHUNK).enumerate() {
+                if !reaching[number] {
                     continue;
                 }
                 for (at, product) in chunk.iter().enumerate().map(|(at, product)| (number * CHUNK + at, *product)) {
@@ -169,13 +172,17 @@ impl Sweep<'_> {
     }
 }
 
-/// Whether a product with its error may be at least the root of `least` times the square of the norm, where that is not 0.
+/// In which chunks of a line a product with its error may be at least the root of `least` times the square of the norm, where that is not 0.
+/// Most hold none; this has no branch and no root inside.
+#[multiversion(targets("x86_64+avx+avx2"))]
 #[expect(clippy::needless_bitwise_bool, reason = "without branches it is done for several places at once")]
-fn could_reach(products: &[f32], squares: &[f64], error: f64, least: f64) -> bool {
-    products.iter().zip(squares).fold(false, |any, (product, square)| {
-        let product = f64::from(*product) + error;
-        any | ((product > 0.0) & (*square > 0.25) & (product * product >= least * square))
-    })
+fn could_reach(products: &[f32], squares: &[f64], error: f64, least: f64, reaching: &mut [bool]) {
+    for (reaches, (products, squares)) in reaching.iter_mut().zip(products.chunks(CHUNK).zip(squares.chunks(CHUNK))) {
+        *reaches = products.iter().zip(squares).fold(false, |any, (product, square)| {
+            let product = f64::from(*product) + error;
+            any | ((product > 0.0) & (*square > 0.25) & (product * product >= least * square))
+        });
+    }
 }
 
 fn keep_best(candidates: &mut Vec<Candidate>, count: usize) {

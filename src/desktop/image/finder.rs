@@ -8,7 +8,7 @@ use super::{
     plane::{Channel, Plane},
     pyramid,
     spectrum::{Spectrum, tile_of},
-    view::{Level, View},
+    view::View,
 };
 use crate::desktop::{Frame, Point, Rect, Stopwatch};
 
@@ -19,7 +19,13 @@ const MAX_VIEWS: usize = 3;
 const MAX_TEMPLATES: usize = 64;
 
 /// Multiplications of a rough stage above which the last stage is as fast.
-const MAX_ROUGH_COST: u64 = 60_000_000;
+const MAX_ROUGH_COST: u64 = 160_000_000;
+
+/// The largest size, in halvings, at which all places are looked for where the template can be made as small.
+const LARGEST_FOR_ALL: usize = 2;
+
+/// Pixels by which a picture may be shifted and still be the same place.
+const SHIFT: usize = 4;
 
 /// A place of equal bytes may differ from the last time by nothing, another by this much in score.
 const LAST_PLACE_SLACK: f64 = 0.02;
@@ -116,6 +122,13 @@ struct Found {
     peaks: Vec<Peak>,
 }
 
+/// Places of one size of the picture, best first.
+struct Rough {
+    peaks: Vec<Peak>,
+    /// Nothing that came near the best is left out, and they are places apart.
+    is_complete: bool,
+}
+
 impl Cascade<'_> {
     fn answer(&mut self, template: &Template, memory: &mut Memory) -> Search {
         if let Some((stamp, options, search)) = &memory.answer
@@ -153,8 +166,8 @@ impl Cascade<'_> {
             Some(channel) => self
                 .at_last_place(template, channel, last)
                 .or_else(|| self.exact(template, channel))
-                .or_else(|| self.anchored(template, channel))
                 .or_else(|| self.rough(template, channel))
+                .or_else(|| self.anchored(template, channel))
                 .unwrap_or_else(|| self.everywhere(template, channel, spectrum)),
         };
         self.search_of(template, &found)
@@ -208,10 +221,12 @@ impl Cascade<'_> {
         Some(Found { how: How::Exact, peaks })
     }
 
-    /// Places that are not equal but nearly so, as far as the quarter-size picture shows them.
+    /// Places that are not equal but nearly so, as far as a smaller picture shows them.
     fn add_rivals(&self, template: &Template, channel: Channel, peaks: &mut Vec<Peak>) {
         let least = (1.0 - self.options.margin).max(self.options.score);
-        for rival in self.rough_at(template, channel, How::Quarter).unwrap_or_default() {
+        let rough =
+            self.largest_affordable(template, channel).and_then(|depth| self.rough_at(template, channel, depth));
+        for rival in rough.map(|rough| rough.peaks).unwrap_or_default() {
             let neighbour = |peak: &Peak| are_neighbours((peak.x, peak.y), (rival.x, rival.y), size_of(template));
             if rival.score > least && !peaks.iter().any(neighbour) && peaks.len() < MAX_HITS {
                 peaks.push(rival);
@@ -229,36 +244,56 @@ impl Cascade<'_> {
         self.accept(How::Anchors, peaks)
     }
 
+    /// At the smallest size that leaves something to compare, then at the next: what neither finds is up to the last stage. Where all places are
+    /// wanted, at a size that shows them, and only if none was left out.
     fn rough(&self, template: &Template, channel: Channel) -> Option<Found> {
-        if self.options.wants_all() {
-            return None;
+        let smallest = pyramid::depth_of(template);
+        if !self.options.wants_all() {
+            return (1..=smallest).rev().take(2).find_map(|depth| {
+                let rough = self.rough_at(template, channel, depth)?;
+                self.accept(How::at_depth(depth), rough.peaks)
+            });
         }
-        [How::Quarter, How::Half]
-            .into_iter()
-            .find_map(|how| self.rough_at(template, channel, how).and_then(|peaks| self.accept(how, peaks)))
+        let largest = self.largest_affordable(template, channel).filter(|_| self.options.index.is_none())?;
+        let rough = self.rough_at(template, channel, largest).filter(|rough| rough.is_complete)?;
+        self.accept(How::at_depth(largest), rough.peaks)
     }
 
-    /// The best places of one rough stage with their true scores, best first. `None` where it cannot or should not be done.
-    fn rough_at(&self, template: &Template, channel: Channel, how: How) -> Option<Vec<Peak>> {
-        let affordable = |level: &Level, pattern| level.cost(pattern) <= MAX_ROUGH_COST;
-        let halves = template.halves()?;
-        let rough = if how == How::Quarter {
-            let quarters = template.quarters()?;
-            let level = self.view.quarters(channel);
-            if !affordable(level, quarters) {
-                return None;
-            }
-            pyramid::refine(&pyramid::rough(level, quarters), &self.view.halves(channel).plane, halves)
-        } else {
-            let level = self.view.halves(channel);
-            if !affordable(level, halves) {
-                return None;
-            }
-            pyramid::rough(level, halves)
+    /// The largest of the smaller sizes that is searched faster than all of the picture: it shows best what looks alike.
+    fn largest_affordable(&self, template: &Template, channel: Channel) -> Option<usize> {
+        let smallest = pyramid::depth_of(template);
+        let is_affordable = |depth: &usize| {
+            let cost = |pattern| self.view.level(channel, *depth).cost(pattern);
+            template.smaller(*depth).map(cost).is_some_and(|cost| cost <= MAX_ROUGH_COST)
         };
-        let fine = pyramid::refine(&rough, self.view.plane(channel), template.pattern());
+        (smallest.clamp(1, LARGEST_FOR_ALL)..=smallest).find(is_affordable)
+    }
+
+    /// The best places of one rough stage with their true scores. `None` where it cannot or should not be done.
+    fn rough_at(&self, template: &Template, channel: Channel, depth: usize) -> Option<Rough> {
+        let pattern = template.smaller(depth).filter(|_| depth > 0)?;
+        let level = self.view.level(channel, depth);
+        if level.cost(pattern) > MAX_ROUGH_COST {
+            return None;
+        }
+        let mut peaks = pyramid::rough(level, pattern);
+        let is_complete = pyramid::is_complete(&peaks);
+        for depth in (0..depth).rev() {
+            peaks = pyramid::refine(&peaks, self.view.plane_at(channel, depth), template.smaller(depth)?);
+        }
         let score = |x: usize, y: usize| template.pattern().score_at(self.view.plane(channel), x, y);
-        Some(best_of_each(pyramid::candidates(&fine), size_of(template), self.options.score, score))
+        let best = best_of_each(pyramid::candidates(&peaks), size_of(template), self.options.score, score);
+        let is_complete = is_complete && !self.slides(&peaks, &best);
+        Some(Rough { peaks: best, is_complete })
+    }
+
+    /// Whether the picture looks the same shifted along, as on a stripe: then which place is the best is chance, and so is which others are far enough
+    /// from it to be told.
+    fn slides(&self, peaks: &[Peak], best: &[Peak]) -> bool {
+        let Some(first) = best.first() else { return false };
+        let apart = |one: &Peak, other: &Peak| one.x.abs_diff(other.x).max(one.y.abs_diff(other.y)) > SHIFT;
+        let is_rival = |peak: &&Peak| peak.score > first.score - self.options.margin;
+        peaks.iter().filter(is_rival).any(|peak| best.iter().all(|kept| apart(kept, peak)))
     }
 
     fn accept(&self, how: How, peaks: Vec<Peak>) -> Option<Found> {

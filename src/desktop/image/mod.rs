@@ -6,12 +6,15 @@
 //! correlate: its score is `1 - d / 32`, with `d` the root of the mean squared colour difference, not below 0. A place of constant
 //! gray scores 0 against a template that is not flat.
 //!
-//! Stages, cheapest first: the same pixels as last time, the last place, equal bytes, a few distinctive pixels, the picture at a quarter
-//! and at half its size, and correlation of everything by Fourier transform. Only the last one may say "not found". A stage that would cost more
+//! Stages, cheapest first: the same pixels as last time, the last place, equal bytes, the picture at a sixteenth to a half of its size, a few
+//! distinctive pixels, and correlation of everything by Fourier transform. Only the last one may say "not found". A stage that would cost more
 //! than the last is left out.
 //!
 //! With [`SearchOptions::unique`] the answer names every place that could have been meant. Places of equal bytes beat all others but
-//! near rivals (within [`SearchOptions::margin`]) that the quarter-size picture shows; without such a place, the last stage decides.
+//! near rivals (within [`SearchOptions::margin`]) that the picture at a quarter of its size shows. Without such a place, the picture at a quarter of
+//! its size decides where it shows everything that comes near the best (an eighth where the picture is large), else the last stage.
+//!
+//! Loops over pixels are compiled twice on x86-64; which one runs is chosen by what the processor can do.
 //!
 //! It must not know: desktops, windows, files, which step looks for the picture.
 
@@ -88,10 +91,14 @@ pub enum How {
     Exact,
     /// A few distinctive pixels.
     Anchors,
-    /// The picture at a quarter of its size.
-    Quarter,
     /// The picture at half its size.
     Half,
+    /// At a quarter of its size.
+    Quarter,
+    /// At an eighth of its size.
+    Eighth,
+    /// At a sixteenth of its size.
+    Sixteenth,
     /// Correlation of everything.
     Fft,
     /// The template is of one colour: squared differences of everything.
@@ -99,6 +106,16 @@ pub enum How {
 }
 
 impl How {
+    /// The picture halved so many times.
+    const fn at_depth(depth: usize) -> Self {
+        match depth {
+            0 | 1 => Self::Half,
+            2 => Self::Quarter,
+            3 => Self::Eighth,
+            _ => Self::Sixteenth,
+        }
+    }
+
     /// As logs and reports write it.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -106,8 +123,10 @@ impl How {
             Self::LastPlace => "last_place",
             Self::Exact => "exact",
             Self::Anchors => "anchors",
-            Self::Quarter => "pyramid_quarter",
             Self::Half => "pyramid_half",
+            Self::Quarter => "pyramid_quarter",
+            Self::Eighth => "pyramid_eighth",
+            Self::Sixteenth => "pyramid_sixteenth",
             Self::Fft => "fft",
             Self::Flat => "flat",
         }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::cast_precision_loss, reason = "sums stay below 2^53")]
 
+use multiversion::multiversion;
+
 use super::{
     pattern::{Block, Pattern},
     plane::{Plane, Sums},
@@ -121,6 +123,7 @@ impl Sliding {
     }
 }
 
+#[multiversion(targets("x86_64+avx+avx2"))]
 fn add(sums: &mut [f64], row: &[u32], width: usize) {
     let count = sums.len();
     let (left, right) = (&row[..count], &row[width..][..count]);
@@ -129,6 +132,7 @@ fn add(sums: &mut [f64], row: &[u32], width: usize) {
     }
 }
 
+#[multiversion(targets("x86_64+avx+avx2"))]
 fn slide(sums: &mut [f64], new: &[u32], old: &[u32], width: usize) {
     let count = sums.len();
     let (new_left, new_right) = (&new[..count], &new[width..][..count]);

@@ -2,6 +2,8 @@
 
 #![expect(clippy::cast_precision_loss, reason = "sums stay far below 2^52 where a fraction of them matters")]
 
+use multiversion::multiversion;
+
 use super::plane::{Plane, Sums};
 
 /// Up to so many blocks are summed for every place.
@@ -84,13 +86,7 @@ impl Pattern {
             let here = span(&self.plane, run, 0, 0);
             // Pieces short enough for sums of 32 bits.
             for (there, here) in there.chunks(1 << 15).zip(here.chunks(1 << 15)) {
-                let (mut part, mut part_squared, mut part_product) = (0_u32, 0_u32, 0_u32);
-                for (there, here) in there.iter().zip(here) {
-                    let (there, here) = (u32::from(*there), u32::from(*here));
-                    part += there;
-                    part_squared += there * there;
-                    part_product += there * here;
-                }
+                let (part, part_squared, part_product) = sums(there, here);
                 sum += u64::from(part);
                 squared += u64::from(part_squared);
                 product += u64::from(part_product);
@@ -144,6 +140,19 @@ impl Pattern {
         }
         centred
     }
+}
+
+/// Of the values there, of their squares, and of their products with those here.
+#[multiversion(targets("x86_64+avx+avx2"))]
+fn sums(there: &[u8], here: &[u8]) -> (u32, u32, u32) {
+    let (mut sum, mut squared, mut product) = (0_u32, 0_u32, 0_u32);
+    for (there, here) in there.iter().zip(here) {
+        let (there, here) = (u32::from(*there), u32::from(*here));
+        sum += there;
+        squared += there * there;
+        product += there * here;
+    }
+    (sum, squared, product)
 }
 
 fn span<'a>(plane: &'a Plane, run: &Run, x: usize, y: usize) -> &'a [u8] {

@@ -2,6 +2,8 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "averages of bytes are bytes; sizes are those of a screen")]
 
+use multiversion::multiversion;
+
 use crate::desktop::{Frame, PixelOrder, frame::gray};
 
 /// What is compared.
@@ -57,11 +59,7 @@ impl Plane {
         let (width, height) = (self.width / 2, self.height / 2);
         let mut values = Vec::with_capacity(width * height);
         for y in 0..height {
-            let (upper, lower) = (self.row(2 * y), self.row(2 * y + 1));
-            values.extend(upper.chunks_exact(2).zip(lower.chunks_exact(2)).map(|(upper, lower)| {
-                let sum = u16::from(upper[0]) + u16::from(upper[1]) + u16::from(lower[0]) + u16::from(lower[1]);
-                ((sum + 2) / 4) as u8
-            }));
+            halve(self.row(2 * y), self.row(2 * y + 1), &mut values);
         }
         Self { width, height, values }
     }
@@ -71,7 +69,17 @@ impl Plane {
     }
 }
 
+/// Averages of two rows, two by two.
+#[multiversion(targets("x86_64+avx+avx2"))]
+fn halve(upper: &[u8], lower: &[u8], to: &mut Vec<u8>) {
+    to.extend(upper.as_chunks().0.iter().zip(lower.as_chunks().0).map(|(upper, lower): (&[u8; 2], &[u8; 2])| {
+        let sum = u16::from(upper[0]) + u16::from(upper[1]) + u16::from(lower[0]) + u16::from(lower[1]);
+        ((sum + 2) / 4) as u8
+    }));
+}
+
 /// [`gray`] of pixels whose third and first byte have these weights: two multiplications a pixel, without taking it apart.
+#[multiversion(targets("x86_64+avx+avx2"))]
 fn all_gray<const THIRD: u32, const FIRST: u32>(bytes: &[u8]) -> Vec<u8> {
     let factor = THIRD | FIRST << 16;
     bytes

@@ -13,6 +13,7 @@ use super::{
     exact::Needle,
     pattern::Pattern,
     plane::{Channel, Plane},
+    pyramid::DEEPEST,
 };
 use crate::desktop::{Color, Frame, PixelOrder, Point};
 
@@ -37,8 +38,8 @@ pub struct Template {
     /// `None`: of one colour.
     channel: Option<Channel>,
     pattern: Pattern,
-    halves: OnceLock<Option<Pattern>>,
-    quarters: OnceLock<Option<Pattern>>,
+    /// At half the size, and at half of that, and so on.
+    smaller: [OnceLock<Option<Pattern>>; DEEPEST],
     needles: [OnceLock<Needle>; 2],
 }
 
@@ -93,8 +94,7 @@ impl Template {
             picture,
             channel,
             pattern,
-            halves: OnceLock::new(),
-            quarters: OnceLock::new(),
+            smaller: Default::default(),
             needles: Default::default(),
         })
     }
@@ -141,12 +141,10 @@ impl Template {
         &self.pattern
     }
 
-    pub(super) fn halves(&self) -> Option<&Pattern> {
-        self.halves.get_or_init(|| self.pattern.halved()).as_ref()
-    }
-
-    pub(super) fn quarters(&self) -> Option<&Pattern> {
-        self.quarters.get_or_init(|| self.halves()?.halved()).as_ref()
+    /// Halved so many times, at most [`DEEPEST`]; `None` where nothing is left to compare.
+    pub(super) fn smaller(&self, depth: usize) -> Option<&Pattern> {
+        let Some(last) = depth.checked_sub(1) else { return Some(&self.pattern) };
+        self.smaller[last].get_or_init(|| self.smaller(last)?.halved()).as_ref()
     }
 
     pub(super) fn needle(&self, order: PixelOrder) -> &Needle {

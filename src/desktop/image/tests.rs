@@ -340,13 +340,73 @@ fn each_stage_finds_what_it_is_for() {
         assert!(hit.score < 1.0);
         hit.how
     };
-    assert_eq!(fresh(&pointer_over, &probe()), How::Anchors);
-    assert_eq!(fresh(&pointer_over, &SearchOptions::default()), How::Fft);
+    assert_eq!(fresh(&pointer_over, &probe()), How::Quarter);
+    assert_eq!(fresh(&pointer_over, &SearchOptions::default()), How::Quarter);
+    let second = SearchOptions { index: Some(0), ..SearchOptions::default() };
+    assert_eq!(fresh(&pointer_over, &second), How::Fft, "the number among several is only known where all are");
     let told = SearchOptions { last_place: Some(Point::new(120, 60)), ..probe() };
     assert_eq!(fresh(&pointer_over, &told), How::LastPlace);
     let dark = marked.bytes().iter().map(|byte| byte / 3 + 5).collect();
     let dark = Frame::new(320, 200, marked.order(), dark).unwrap();
-    assert!(matches!(fresh(&dark, &probe()), How::Quarter | How::Half));
+    assert_eq!(fresh(&dark, &probe()), How::Quarter);
+
+    // Too small for half its size to say anything.
+    let mut tiny = Frame::filled(320, 200, Color::new(250, 250, 250));
+    for at in 0..20 {
+        tiny.fill(Rect::new(200 + at % 5, 90 + at / 5, 1, 1), dice.color());
+    }
+    let wanted = template(&tiny.crop(Rect::new(200, 90, 5, 4)).unwrap());
+    let brighter = tiny.bytes().iter().map(|byte| byte.saturating_add(3)).collect();
+    let brighter = Frame::new(320, 200, tiny.order(), brighter).unwrap();
+    let hit = find(&brighter, &wanted, &probe()).one(&probe()).unwrap();
+    assert_eq!((hit.rect, hit.how), (Rect::new(200, 90, 5, 4), How::Anchors));
+}
+
+#[test]
+fn large_pictures_are_found_at_small_sizes_and_what_looks_alike_is_told() {
+    let mut frame = Frame::filled(1200, 800, Color::new(230, 230, 230));
+    let mut dice = Dice(11);
+    for _ in 0..400 {
+        let (x, y) = (dice.next(1180).cast_signed(), dice.next(780).cast_signed());
+        frame.fill(Rect::new(x, y, 4 + dice.next(40), 2 + dice.next(14)), dice.color());
+    }
+    let rect = Rect::new(300, 200, 200, 150);
+    let wanted = template(&frame.crop(rect).unwrap());
+    let jpeg = Frame::decode(&frame.to_jpeg(60).unwrap()).unwrap();
+    let sizes = [(probe(), How::Sixteenth), (SearchOptions::default(), How::Quarter)];
+    for (options, how) in sizes {
+        let hit = find(&jpeg, &wanted, &options).one(&options).unwrap();
+        assert_eq!((hit.rect, hit.how), (rect, how));
+    }
+    // The same again at an odd offset, a little different: neither may be named alone.
+    for dy in 0..150 {
+        for dx in 0..200 {
+            let color = frame.pixel(Point::new(300 + dx, 200 + dy)).unwrap();
+            frame.fill(
+                Rect::new(777 + dx, 505 + dy, 1, 1),
+                Color::new(color.red.saturating_add(9), color.green, color.blue),
+            );
+        }
+    }
+    let twice = Frame::decode(&frame.to_jpeg(60).unwrap()).unwrap();
+    let search = find(&twice, &wanted, &SearchOptions::default());
+    assert!(
+        matches!(search.one(&SearchOptions::default()), Err(Miss::Ambiguous { places }) if places.len() == 2),
+        "{search:?}"
+    );
+}
+
+#[test]
+fn where_a_picture_fits_all_along_a_stripe_the_last_stage_decides() {
+    let mut frame = Frame::filled(900, 300, Color::new(230, 230, 230));
+    frame.fill(Rect::new(100, 60, 700, 20), Color::new(20, 60, 160));
+    frame.fill(Rect::new(100, 80, 700, 4), Color::new(90, 20, 20));
+    frame.fill(Rect::new(100, 95, 700, 9), Color::new(40, 40, 40));
+    let wanted = template(&frame.crop(Rect::new(310, 50, 120, 60)).unwrap());
+    let jpeg = Frame::decode(&frame.to_jpeg(60).unwrap()).unwrap();
+    let search = find(&jpeg, &wanted, &SearchOptions::default());
+    assert_eq!(search.best.map(|best| best.how), Some(How::Fft), "{search:?}");
+    assert!(matches!(search.one(&SearchOptions::default()), Err(Miss::Ambiguous { .. })), "{search:?}");
 }
 
 #[test]

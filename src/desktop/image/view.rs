@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use super::{
     Pattern, Template,
     plane::{Channel, Plane, Sums},
+    pyramid::DEEPEST,
 };
 use crate::desktop::{Frame, Rect};
 
@@ -21,8 +22,7 @@ pub(super) struct View {
 #[derive(Default)]
 struct Derived {
     plane: OnceCell<Plane>,
-    halves: OnceCell<Level>,
-    quarters: OnceCell<Level>,
+    levels: [OnceCell<Level>; DEEPEST],
     counts: OnceCell<Box<[u32; 256]>>,
 }
 
@@ -42,20 +42,23 @@ impl View {
         self.derived(channel).plane.get_or_init(|| Plane::of_frame(&self.frame, channel))
     }
 
-    pub(super) fn halves(&self, channel: Channel) -> &Level {
-        self.derived(channel).halves.get_or_init(|| Level::of(self.plane(channel).halved()))
+    /// Halved so many times, at least once and at most [`DEEPEST`] times.
+    pub(super) fn level(&self, channel: Channel, depth: usize) -> &Level {
+        self.derived(channel).levels[depth - 1].get_or_init(|| Level::of(self.plane_at(channel, depth - 1).halved()))
     }
 
-    pub(super) fn quarters(&self, channel: Channel) -> &Level {
-        self.derived(channel).quarters.get_or_init(|| Level::of(self.halves(channel).plane.halved()))
+    pub(super) fn plane_at(&self, channel: Channel, depth: usize) -> &Plane {
+        if depth == 0 { self.plane(channel) } else { &self.level(channel, depth).plane }
     }
 
-    /// How often each value occurs.
+    /// About how often each value occurs: of every fourth row.
     pub(super) fn counts(&self, channel: Channel) -> &[u32; 256] {
+        const EVERY: u32 = 4;
         self.derived(channel).counts.get_or_init(|| {
             let mut counts = Box::new([0; 256]);
-            for value in &self.plane(channel).values {
-                counts[usize::from(*value)] += 1;
+            let plane = self.plane(channel);
+            for value in (0..plane.height).step_by(EVERY as usize).flat_map(|y| plane.row(y)) {
+                counts[usize::from(*value)] += EVERY;
             }
             counts
         })

@@ -95,6 +95,11 @@ pub(super) fn modifier(modifier: Modifier) -> VIRTUAL_KEY {
     }
 }
 
+/// The key without a character that has this code.
+pub(super) fn named_of(code: VIRTUAL_KEY) -> Option<NamedKey> {
+    NamedKey::all().find(|key| named(*key) == code)
+}
+
 fn named(key: NamedKey) -> VIRTUAL_KEY {
     match key {
         NamedKey::Return => VK_RETURN,

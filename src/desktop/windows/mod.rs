@@ -19,12 +19,14 @@ mod clipboard;
 mod controls;
 mod input;
 mod keyboard;
+mod listen;
 mod pointer;
 mod reader;
 mod session;
 mod shown;
 
 use clipboard::Content;
+pub(super) use listen::listen;
 pub(super) use session::{id as session, session_of};
 pub(super) use shown::close_of;
 

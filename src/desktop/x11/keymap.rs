@@ -6,7 +6,7 @@ use x11rb::{
 };
 
 use super::link::Link;
-use crate::desktop::{Chord, DesktopError, Key, Modifier, NamedKey};
+use crate::desktop::{Chord, DesktopError, Key, Modifier, NamedKey, listen::Meaning};
 
 /// Names of keys in X (keysyms).
 pub(super) type Symbol = u32;
@@ -68,19 +68,6 @@ impl Pressed {
     fn group(self) -> usize {
         usize::from((self.0 >> 13) & 3).min(1)
     }
-}
-
-/// What one press of a key means.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Meaning {
-    Held(Modifier),
-    Character(char),
-    /// An accent that waits for its letter: this combining character.
-    Dead(char),
-    Chord(Chord),
-    /// It has an effect that cannot be told from the key.
-    Unknown(String),
-    Nothing,
 }
 
 /// The keyboard as it is now.
@@ -261,18 +248,6 @@ const DEAD: [(Symbol, char); 13] = [
     (0xfe5c, '\u{328}'),
 ];
 
-/// What applications make of an accent and what is typed after it; `None` where they make nothing, or not the same.
-pub(super) fn composed(mark: char, next: char) -> Option<char> {
-    match (mark, next) {
-        ('\u{300}', ' ') => Some('`'),
-        ('\u{301}', ' ') => Some('\''),
-        ('\u{302}', ' ') => Some('^'),
-        ('\u{303}', ' ') => Some('~'),
-        ('\u{308}', ' ') => Some('"'),
-        _ => unicode_normalization::char::compose(next, mark),
-    }
-}
-
 fn modifier_of(symbol: Symbol) -> Option<Modifier> {
     match symbol {
         0xffe1 | 0xffe2 => Some(Modifier::Shift),
@@ -352,14 +327,6 @@ mod tests {
         assert_eq!(meaning(12, 0), Meaning::Held(Modifier::Shift));
         assert_eq!(meaning(13, Pressed::SHIFT), chord("shift+Return"));
         assert_eq!((meaning(14, 0), meaning(200, 0)), (Meaning::Nothing, Meaning::Nothing));
-    }
-
-    #[test]
-    fn an_accent_and_a_letter_are_one_character() {
-        assert_eq!(composed('\u{302}', 'e'), Some('ê'));
-        assert_eq!(composed('\u{308}', 'I'), Some('Ï'));
-        assert_eq!(composed('\u{302}', ' '), Some('^'));
-        assert_eq!(composed('\u{302}', 'q'), None);
     }
 
     #[test]

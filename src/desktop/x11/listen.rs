@@ -15,12 +15,12 @@ use x11rb::{
 };
 
 use super::{
-    keymap::{Keymap, Meaning, Pressed, composed},
+    keymap::{Keymap, Pressed},
     link::Link,
 };
 use crate::desktop::{
-    Button, Chord, DesktopError, Key, Modifier, Point, Stopwatch,
-    listen::{Deed, Doing, Listener},
+    Button, DesktopError, Point, Stopwatch,
+    listen::{Deed, Doing, Listener, Strokes},
 };
 
 /// The extension's own number for "what follows is what devices did".
@@ -52,7 +52,7 @@ pub(in crate::desktop) fn listen(display: Option<&str>) -> Result<Listener, Desk
     let (sender, deeds) = mpsc::channel();
     let (begun, begins) = mpsc::channel();
     let tell = move || {
-        let mut ear = Ear { link: asked, clock, alone: None, accent: None };
+        let mut ear = Ear { link: asked, clock, strokes: Strokes::default() };
         if let Err(error) = ear.hear(&told, context, &begun, &sender) {
             // Nobody listens any more: then nobody needs to know.
             sender.send(Err(error)).ok();
@@ -74,10 +74,7 @@ struct Ear {
     /// To ask for the meaning of keys: the other connection only tells.
     link: Link,
     clock: Stopwatch,
-    /// A modifier that is down, and nothing else was done since.
-    alone: Option<Modifier>,
-    /// An accent was typed that waits for its letter.
-    accent: Option<char>,
+    strokes: Strokes,
 }
 
 impl Ear {
@@ -116,7 +113,7 @@ impl Ear {
             let Ok((event, _)) = KeyPressEvent::try_parse(event) else { return Ok(None) };
             return self.key(kind == KEY_PRESS_EVENT, event.detail, event.state.into());
         }
-        self.alone = None;
+        self.strokes.interrupt();
         let Ok((event, _)) = ButtonPressEvent::try_parse(event) else { return Ok(None) };
         let at = Point::new(event.root_x.into(), event.root_y.into());
         let is_press = kind == BUTTON_PRESS_EVENT;
@@ -136,40 +133,7 @@ impl Ear {
     fn key(&mut self, is_press: bool, code: u8, state: u16) -> Result<Option<Doing>, DesktopError> {
         // Read anew each time: programs that type change it between two keys.
         let meaning = Keymap::read(&self.link)?.meaning(code, Pressed::of(state));
-        if !is_press {
-            let tapped = self.alone.take();
-            return Ok(match meaning {
-                Meaning::Held(modifier) if tapped == Some(modifier) => {
-                    Some(Doing::Struck(Chord { modifiers: Vec::new(), key: Key::Modifier(modifier) }))
-                }
-                _ => None,
-            });
-        }
-        self.alone = None;
-        Ok(match meaning {
-            Meaning::Held(modifier) => {
-                // The others do nothing by themselves.
-                self.alone = Some(modifier).filter(|modifier| matches!(modifier, Modifier::Alt | Modifier::Super));
-                None
-            }
-            Meaning::Character(char) => Some(match self.accent.take() {
-                None => Doing::Typed(char),
-                Some(mark) => match composed(mark, char) {
-                    Some(whole) => Doing::Typed(whole),
-                    None => Doing::Unknown("after an accent".into()),
-                },
-            }),
-            Meaning::Dead(mark) => {
-                let twice = self.accent.replace(mark).is_some();
-                twice.then(|| Doing::Unknown("after an accent".into()))
-            }
-            Meaning::Chord(chord) => {
-                self.accent = None;
-                Some(Doing::Struck(chord))
-            }
-            Meaning::Unknown(name) => Some(Doing::Unknown(name)),
-            Meaning::Nothing => None,
-        })
+        Ok(self.strokes.doing(is_press, meaning))
     }
 }
 
