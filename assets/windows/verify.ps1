@@ -2,7 +2,8 @@
 #
 #   powershell -ExecutionPolicy Bypass -File verify.ps1 -Deskfleet C:\deskfleet\deskfleet.exe
 #
-# It opens Notepad and the calculator, changes nothing else, asks for a hand where one is needed (Enter skips), and ends with a table.
+# It opens Notepad and the calculator, asks for a hand where one is needed (Enter skips), as administrator installs the service and takes it
+# out again, changes nothing else, and ends with a table.
 param(
     [Parameter(Mandatory = $true)][string]$Deskfleet,
     [switch]$Unattended
@@ -100,6 +101,29 @@ Check-Refusal 'a window with higher rights is told as such' 'Open a command prom
     'elevated' "  - sleep: 5s`n  - key: a`n" 'higher rights'
 Check-Refusal 'a disconnected session is told as such' 'Type y and close the remote desktop window without logging off; connect again after 30 s.' `
     'disconnected' "  - sleep: 10s`n  - key: a`n" 'disconnected|locked'
+
+# What a person types is written down as the layout makes it, accents and AltGr included, and can be done again.
+$ask = 'Notepad will open: type a few words with an accent and a character with AltGr into it, then press Pause.'
+if (-not $Unattended -and (Read-Host "$ask Type y to begin, Enter to skip") -eq 'y') {
+    $folder = Join-Path $work 'recorded'
+    & $Deskfleet record $folder -- notepad
+    Get-Process notepad -ErrorAction SilentlyContinue | Stop-Process
+    Get-Content -Encoding utf8 (Join-Path $folder 'workflow.yaml')
+    $right = Read-Host 'Is that what you typed? Type y if so'
+    & $Deskfleet try (Join-Path $folder 'workflow.yaml') -d (Join-Path $work 'again') | Out-Null
+    if ($right -eq 'y' -and $LASTEXITCODE -eq 0) { Note 'what is recorded is done again' 'ok' } else { Note 'what is recorded is done again' 'FAILED' }
+} else { Note 'what is recorded is done again' 'skipped' }
+
+# Its agent finds no controller and ends; that it was started inside this session is what counts.
+$identity = [Security.Principal.WindowsPrincipal][Security.Principal.WindowsIdentity]::GetCurrent()
+if ($identity.IsInRole([Security.Principal.WindowsBuiltInRole]::Administrator)) {
+    & $Deskfleet agent install --service --user $env:USERNAME -- --controller https://127.0.0.1:9 | Out-Null
+    Start-Sleep -Seconds 5
+    $log = Get-Content (Join-Path $env:ProgramData 'deskfleet-service\service.*.log') -ErrorAction SilentlyContinue | Out-String
+    & $Deskfleet agent uninstall | Out-Null
+    $expected = "started an agent session=$((Get-Process -Id $PID).SessionId)\b"
+    if ($log -match $expected) { Note 'a service starts an agent in this session' 'ok' } else { Note 'a service starts an agent in this session' 'FAILED' $log }
+} else { Note 'a service starts an agent in this session' 'skipped' 'run this as administrator' }
 
 Get-Process notepad -ErrorAction SilentlyContinue | Stop-Process
 $results | Format-Table -AutoSize -Wrap

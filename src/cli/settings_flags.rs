@@ -141,6 +141,11 @@ impl<O: Offer> SettingsFlags<O> {
         Self::from_arg_matches(&command.try_get_matches_from(words)?)
     }
 
+    /// The file with settings that was given.
+    pub(crate) fn file(&self) -> Option<&PathBuf> {
+        self.config.as_ref()
+    }
+
     pub(crate) fn has(&self, flag: &str) -> bool {
         self.given.contains_key(flag)
     }

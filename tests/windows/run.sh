@@ -142,7 +142,12 @@ install_packages
 build_std
 say "the toolchain stands after $((SECONDS - begun)) s"
 
-for_windows cargo build "${QUICK[@]}" --bin deskfleet
+if [ $# -gt 0 ]; then
+    for_windows cargo build "${QUICK[@]}" --bin deskfleet
+else
+    # The program, its tests and those of its parts at once: they do not wait for each other.
+    for_windows cargo test "${QUICK[@]}" --no-run --lib --test windows
+fi
 DESKFLEET_EXE=${WINDOWS_TARGET_DIR:-$HOME_OF_WINDOWS/build}/$TARGET/debug/deskfleet.exe
 export DESKFLEET_EXE
 say "built, and clippy is content, after $((SECONDS - begun)) s"

@@ -51,7 +51,9 @@ impl Keeper {
 
     /// What is to be done now. `console` is the session that has the console.
     pub(super) fn round(&mut self, seen: &[Seen], console: Option<u32>, now: Mono) -> Vec<Deed> {
-        self.kept.retain(|session, kept| seen.iter().any(|seen| seen.session == *session && seen.user == kept.user));
+        let is_seen = |session: u32, user: &str| seen.iter().any(|seen| seen.session == session && seen.user == user);
+        // One agent a session: that of a user who has logged off ends by itself, and is waited for.
+        self.kept.retain(|session, kept| kept.running_since.is_some() || is_seen(*session, &kept.user));
         let mut console_is_free = !seen.iter().any(|seen| Some(seen.session) == console);
         let mut deeds = Vec::new();
         for seen in seen.iter().filter(|seen| is_wanted(&self.users, &seen.user)) {
@@ -147,10 +149,20 @@ mod tests {
     fn a_session_that_somebody_else_logs_on_to_starts_anew() {
         let mut keeper = Keeper::new(&[]);
         keeper.round(&[seen(1, "bot", false)], Some(1), at(0));
-        assert_eq!(keeper.round(&[], Some(1), at(1)), []);
         keeper.ended(1, at(1));
+        assert_eq!(keeper.round(&[], Some(1), at(1)), []);
         assert_eq!(starts(&keeper.round(&[seen(1, "bot", false)], Some(1), at(2))), [1], "logged off and on again");
-        assert_eq!(starts(&keeper.round(&[seen(1, "other", false)], Some(1), at(3))), [1]);
+        assert_eq!(keeper.round(&[seen(1, "other", false)], Some(1), at(3)), [], "the last one's agent is still there");
+        keeper.ended(1, at(4));
+        assert_eq!(starts(&keeper.round(&[seen(1, "other", false)], Some(1), at(4))), [1]);
+    }
+
+    #[test]
+    fn a_session_that_is_not_told_for_a_moment_keeps_its_agent() {
+        let mut keeper = Keeper::new(&[]);
+        keeper.round(&[seen(1, "bot", false)], Some(1), at(0));
+        assert_eq!(keeper.round(&[], Some(1), at(1)), []);
+        assert_eq!(keeper.round(&[seen(1, "bot", false)], Some(1), at(2)), [], "not a second one");
     }
 
     #[test]

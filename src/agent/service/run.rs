@@ -154,8 +154,6 @@ impl Service {
     }
 
     fn start(&mut self, seen: &Seen) {
-        // One that was left behind by a user who logged off is ended with its session.
-        self.agents.remove(&seen.session);
         let started = Bell::hang(seen.session).and_then(|bell| {
             let line = |variables: &BTreeMap<String, String>| self.line(variables);
             Ok((sessions::start(seen.session, &self.job, line)?, bell))

@@ -212,10 +212,11 @@ impl Ear {
     fn key(&mut self, is_press: bool, told: &KBDLLHOOKSTRUCT) -> Vec<Doing> {
         let Ok(key) = u16::try_from(told.vkCode) else { return Vec::new() };
         if told.scanCode == WITH_ALT_GR {
-            self.has_alt_gr = is_press || self.has_alt_gr;
+            self.has_alt_gr |= is_press;
             return Vec::new();
         }
         let meaning = self.meaning(VIRTUAL_KEY(key), told.scanCode, is_press);
+        self.has_alt_gr &= is_press || VIRTUAL_KEY(key) != VK_RMENU;
         if HELD.iter().any(|(held, _)| held.0 == key) {
             if is_press {
                 self.held.insert(key)

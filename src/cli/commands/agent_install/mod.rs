@@ -52,7 +52,9 @@ pub(crate) fn install(args: &InstallArgs) -> anyhow::Result<Exit> {
     // Whatever starts it does so in another folder than this one.
     let token = settings.join_token_file.iter().map(|path| ("--join-token-file", path));
     let data_dir = given.has("data-dir").then_some(("--data-dir", &settings.data_dir));
-    for (flag, path) in token.chain(data_dir).chain(settings.log.file.iter().map(|path| ("--log-file", path))) {
+    let config = given.file().map(|path| ("--config", path));
+    let log = settings.log.file.iter().map(|path| ("--log-file", path));
+    for (flag, path) in token.chain(data_dir).chain(config).chain(log) {
         if !path.is_absolute() {
             let message = format!("{flag} {}: the agent starts elsewhere, so give the whole path", path.display());
             return Err(Stop::new(Exit::Usage, message).into());

@@ -1,6 +1,6 @@
 //! A service of Windows that keeps an agent in each session. [`crate::agent::service`] is what it does.
 
-use std::{ffi::OsString, thread, time::Duration};
+use std::{ffi::OsString, path::Path, thread, time::Duration};
 
 use anyhow::Context as _;
 use windows_service::{
@@ -39,6 +39,12 @@ pub(super) fn install(program: &str, users: &[String], flags: &[String], dry_run
         let line = command_line(&[&[program], &words[..]].concat());
         output::line(format!("service {SERVICE_NAME}, automatic, as LocalSystem: {line}"))?;
         return Ok(Exit::Done);
+    }
+    let mut guarded = ["ProgramFiles", "SystemRoot"].iter().filter_map(|name| std::env::var(name).ok());
+    if !guarded.any(|folder| Path::new(program).starts_with(folder)) {
+        output::remark(format!(
+            "{program} becomes the system's own: keep it where administrators alone may write, as in %ProgramFiles%\\deskfleet"
+        ));
     }
     let rights = ServiceManagerAccess::CONNECT | ServiceManagerAccess::CREATE_SERVICE;
     let manager = ServiceManager::local_computer(None::<&str>, rights).map_err(refused)?;
