@@ -119,7 +119,7 @@ $identity = [Security.Principal.WindowsPrincipal][Security.Principal.WindowsIden
 if ($identity.IsInRole([Security.Principal.WindowsBuiltInRole]::Administrator)) {
     & $Deskfleet agent install --service --user $env:USERNAME -- --controller https://127.0.0.1:9 | Out-Null
     Start-Sleep -Seconds 5
-    $log = Get-Content (Join-Path $env:ProgramData 'deskfleet-service\service.*.log') -ErrorAction SilentlyContinue | Out-String
+    $log = Get-Content (Join-Path (Split-Path $Deskfleet) 'logs\service.*.log') -ErrorAction SilentlyContinue | Out-String
     & $Deskfleet agent uninstall | Out-Null
     $expected = "started an agent session=$((Get-Process -Id $PID).SessionId)\b"
     if ($log -match $expected) { Note 'a service starts an agent in this session' 'ok' } else { Note 'a service starts an agent in this session' 'FAILED' $log }

@@ -54,7 +54,8 @@ impl Keeper {
         let is_seen = |session: u32, user: &str| seen.iter().any(|seen| seen.session == session && seen.user == user);
         // One agent a session: that of a user who has logged off ends by itself, and is waited for.
         self.kept.retain(|session, kept| kept.running_since.is_some() || is_seen(*session, &kept.user));
-        let mut console_is_free = !seen.iter().any(|seen| Some(seen.session) == console);
+        // Who is not named need not want the own desktop open to whoever stands before the console.
+        let mut console_is_free = !self.users.is_empty() && !seen.iter().any(|seen| Some(seen.session) == console);
         let mut deeds = Vec::new();
         for seen in seen.iter().filter(|seen| is_wanted(&self.users, &seen.user)) {
             let kept = self.kept.entry(seen.session).or_insert_with(|| Kept {
@@ -178,5 +179,6 @@ mod tests {
         let by_a_person = [seen(1, "a person", false), seen(3, "bot2", true)];
         assert_eq!(moves(&keeper.round(&by_a_person, Some(1), at(200))), [0; 0], "nobody is thrown off the console");
         assert_eq!(moves(&keeper.round(&[seen(4, "a person", true)], None, at(300))), [0; 0], "nor looked after");
+        assert_eq!(moves(&Keeper::new(&[]).round(&closed, Some(1), at(0))), [0; 0], "nobody is named");
     }
 }

@@ -143,6 +143,7 @@ impl Service {
         for deed in self.keeper.round(&seen, sessions::console(), now) {
             match deed {
                 Deed::Start(seen) => self.start(&seen),
+                Deed::TakeToConsole(_) if !sessions::console_is_free() => {}
                 Deed::TakeToConsole(seen) => match sessions::take_to_console(seen.session) {
                     Ok(()) => tracing::info!(session = seen.session, user = seen.user, "taken back to the console"),
                     Err(error) => {

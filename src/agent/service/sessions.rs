@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, slice, time::Duration};
 
 use windows::{
     Win32::{
-        Foundation::{CloseHandle, HANDLE, WAIT_OBJECT_0},
+        Foundation::{CloseHandle, ERROR_NO_TOKEN, HANDLE, WAIT_OBJECT_0},
         Security::{GetTokenInformation, LookupAccountSidW, SID_NAME_USE, TOKEN_USER, TokenUser},
         System::{
             Environment::{CreateEnvironmentBlock, DestroyEnvironmentBlock},
@@ -24,7 +24,7 @@ use windows::{
             },
         },
     },
-    core::{HSTRING, PCWSTR, PWSTR, Result, w},
+    core::{HRESULT, HSTRING, PCWSTR, PWSTR, Result, w},
 };
 
 use super::keeper::Seen;
@@ -93,6 +93,12 @@ fn token_of(session: u32) -> Result<Opened> {
 pub(super) fn console() -> Option<u32> {
     // SAFETY: gives a number.
     Some(unsafe { WTSGetActiveConsoleSessionId() }).filter(|session| *session != NO_SESSION)
+}
+
+/// Whether the system says that nobody is logged on at the console, and not only that it cannot say who.
+pub(super) fn console_is_free() -> bool {
+    let nobody = HRESULT::from_win32(ERROR_NO_TOKEN.0);
+    console().is_none_or(|console| token_of(console).is_err_and(|error| error.code() == nobody))
 }
 
 pub(super) fn take_to_console(session: u32) -> Result<()> {

@@ -7,7 +7,7 @@ use std::thread;
 use tokio::sync::oneshot;
 use windows::{
     Win32::{
-        Foundation::{CloseHandle, HANDLE, HLOCAL, LocalFree},
+        Foundation::{CloseHandle, HANDLE, HLOCAL, LocalFree, WAIT_OBJECT_0},
         Security::{
             Authorization::{ConvertStringSecurityDescriptorToSecurityDescriptorW, SDDL_REVISION_1},
             PSECURITY_DESCRIPTOR, SECURITY_ATTRIBUTES,
@@ -72,10 +72,12 @@ pub(in crate::agent) fn asked() -> Option<oneshot::Receiver<()>> {
         let bell = HANDLE(bell as *mut core::ffi::c_void);
         // SAFETY: as above.
         unsafe {
-            WaitForSingleObject(bell, INFINITE);
+            let is_rung = WaitForSingleObject(bell, INFINITE) == WAIT_OBJECT_0;
             let _ = CloseHandle(bell);
+            if is_rung {
+                sender.send(()).ok();
+            }
         }
-        sender.send(()).ok();
     };
     thread::Builder::new().name("stop-event".into()).spawn(wait).ok()?;
     Some(receiver)

@@ -116,8 +116,11 @@ impl Signals {
         let service = async {
             match &mut self.service {
                 // Once only: it is used up.
+                Some(asked) if asked.is_terminated() => std::future::pending().await,
                 Some(asked) => {
-                    asked.await.ok();
+                    if asked.await.is_err() {
+                        std::future::pending::<()>().await;
+                    }
                 }
                 None => std::future::pending().await,
             }

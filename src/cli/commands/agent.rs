@@ -96,10 +96,13 @@ fn refused(error: AgentError) -> anyhow::Error {
 /// What the service manager starts: agents in the sessions of this host, until it says to stop.
 #[cfg(windows)]
 pub(crate) fn serve(users: Vec<String>, flags: Vec<String>) -> anyhow::Result<Exit> {
+    use anyhow::Context as _;
+
     use crate::config::{LogFormat, LogSettings};
 
-    let folder = std::env::var_os("ProgramData").map_or_else(|| r"C:\ProgramData".into(), std::path::PathBuf::from);
-    let file = folder.join("deskfleet-service").join("service.log");
+    // Where administrators alone may write, since nobody else may change the executable.
+    let program = std::env::current_exe().context("the executable does not know its own path")?;
+    let file = program.with_file_name("logs").join("service.log");
     logging::start(&LogSettings { level: "info".to_owned(), format: LogFormat::Text, file: Some(file) })?;
     agent::service::run(users, flags).map_err(|error| {
         Stop::new(Exit::Usage, format!("{error}; this is for the service manager: `deskfleet agent install --service`"))

@@ -277,7 +277,7 @@ impl Cascade<'_> {
             return None;
         }
         let mut peaks = pyramid::rough(level, pattern);
-        let is_complete = pyramid::is_complete(&peaks);
+        let is_complete = self.options.wants_all() && pyramid::is_complete(&peaks, template.worst_at(depth));
         for depth in (0..depth).rev() {
             peaks = pyramid::refine(&peaks, self.view.plane_at(channel, depth), template.smaller(depth)?);
         }

@@ -64,6 +64,17 @@ impl Plane {
         Self { width, height, values }
     }
 
+    /// So far to the right and down on a larger plane, its edges drawn out.
+    pub(super) fn moved(&self, (right, down): (usize, usize), larger: usize) -> Self {
+        let (width, height) = (self.width + larger, self.height + larger);
+        let inside = |at: usize, by: usize, length: usize| at.saturating_sub(by).min(length - 1);
+        let values = (0..height).flat_map(|y| {
+            let row = self.row(inside(y, down, self.height));
+            (0..width).map(move |x| row[inside(x, right, self.width)])
+        });
+        Self { width, height, values: values.collect() }
+    }
+
     pub(super) fn row(&self, y: usize) -> &[u8] {
         &self.values[y * self.width..(y + 1) * self.width]
     }

@@ -21,6 +21,9 @@ const LEAST_SIDE: usize = 4;
 /// A place that scores so much worse than the best of its size is refined no further.
 const SPREAD: f64 = 0.35;
 
+/// The share of its score at a small size that a rival keeps, which is not quite the template.
+const RIVAL_KEEPS: f64 = 0.9;
+
 /// Rough places that are refined.
 const MAX_PLACES: usize = 256;
 
@@ -77,9 +80,26 @@ fn best_apart(mut peaks: Vec<Peak>, size: (usize, usize)) -> Vec<Peak> {
     apart
 }
 
-/// Whether every place that scores about as well as the best is among them.
-pub(super) fn is_complete(peaks: &[Peak]) -> bool {
-    peaks.len() < MAX_PLACES
+/// Whether every place that scores about as well as the best is among them, however it lies to the grid of this size. `worst` is what the template
+/// itself scores where it lies worst.
+pub(super) fn is_complete(peaks: &[Peak], worst: f64) -> bool {
+    let least = peaks.first().map_or(WORTH, |best| (best.score - SPREAD).max(WORTH));
+    peaks.len() < MAX_PLACES && worst * RIVAL_KEEPS >= least
+}
+
+/// What the template scores at this size where it lies worst to the grid: fine patterns are another picture there.
+pub(super) fn worst_of(plane: &Plane, smaller: &Pattern, depth: usize) -> f64 {
+    let step = 1 << depth;
+    let offsets = (0..step).flat_map(|y| (0..step).map(move |x| (x, y)));
+    let score = |offset: (usize, usize)| {
+        let small = (0..depth).fold(plane.moved(offset, step), |plane, _| plane.halved());
+        let places = [(0, 0), (1, 0), (0, 1), (1, 1)].into_iter().filter(|(x, y)| {
+            let (across, down) = smaller.places(&small);
+            *x < across && *y < down
+        });
+        places.map(|(x, y)| smaller.score_at(&small, x, y)).fold(-1.0, f64::max)
+    };
+    offsets.map(score).fold(1.0, f64::min)
 }
 
 /// Adds the products of one row of the pattern at every place of a row.

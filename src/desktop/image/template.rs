@@ -13,7 +13,7 @@ use super::{
     exact::Needle,
     pattern::Pattern,
     plane::{Channel, Plane},
-    pyramid::DEEPEST,
+    pyramid::{DEEPEST, worst_of},
 };
 use crate::desktop::{Color, Frame, PixelOrder, Point};
 
@@ -40,6 +40,8 @@ pub struct Template {
     pattern: Pattern,
     /// At half the size, and at half of that, and so on.
     smaller: [OnceLock<Option<Pattern>>; DEEPEST],
+    /// What it scores at those sizes where it lies worst to their grid.
+    worst: [OnceLock<f64>; DEEPEST],
     needles: [OnceLock<Needle>; 2],
 }
 
@@ -95,6 +97,7 @@ impl Template {
             channel,
             pattern,
             smaller: Default::default(),
+            worst: Default::default(),
             needles: Default::default(),
         })
     }
@@ -145,6 +148,12 @@ impl Template {
     pub(super) fn smaller(&self, depth: usize) -> Option<&Pattern> {
         let Some(last) = depth.checked_sub(1) else { return Some(&self.pattern) };
         self.smaller[last].get_or_init(|| self.smaller(last)?.halved()).as_ref()
+    }
+
+    /// What it scores halved so many times where it lies worst to the grid.
+    pub(super) fn worst_at(&self, depth: usize) -> f64 {
+        let (Some(last), Some(smaller)) = (depth.checked_sub(1), self.smaller(depth)) else { return 1.0 };
+        *self.worst[last].get_or_init(|| worst_of(&self.pattern.plane, smaller, depth))
     }
 
     pub(super) fn needle(&self, order: PixelOrder) -> &Needle {

@@ -397,6 +397,27 @@ fn large_pictures_are_found_at_small_sizes_and_what_looks_alike_is_told() {
 }
 
 #[test]
+fn what_a_small_size_shows_only_at_some_offsets_is_left_to_the_last_stage() {
+    // A fine texture: two places that lie otherwise to the grid of a quarter are alike in full size alone.
+    let mut frame = Frame::filled(700, 300, Color::new(128, 128, 128));
+    let mut dice = Dice(5);
+    for at in 0..64 * 24 {
+        let light = u8::try_from(90 + dice.next(76)).unwrap();
+        for (x, y) in [(100, 100), (402, 130), (303, 203)] {
+            frame.fill(Rect::new(x + at % 64, y + at / 64, 1, 1), Color::new(light, light, light));
+        }
+    }
+    let wanted = template(&frame.crop(Rect::new(100, 100, 64, 24)).unwrap());
+    let brighter = frame.bytes().iter().map(|byte| byte.saturating_add(9)).collect();
+    let brighter = Frame::new(700, 300, frame.order(), brighter).unwrap();
+    let search = find(&brighter, &wanted, &SearchOptions::default());
+    assert!(
+        matches!(search.one(&SearchOptions::default()), Err(Miss::Ambiguous { places }) if places.len() == 3),
+        "{search:?}"
+    );
+}
+
+#[test]
 fn where_a_picture_fits_all_along_a_stripe_the_last_stage_decides() {
     let mut frame = Frame::filled(900, 300, Color::new(230, 230, 230));
     frame.fill(Rect::new(100, 60, 700, 20), Color::new(20, 60, 160));

@@ -18,7 +18,7 @@ use windows::Win32::{
             CallNextHookEx, GetForegroundWindow, GetMessageW, GetWindowThreadProcessId, HC_ACTION, HHOOK, HOOKPROC,
             KBDLLHOOKSTRUCT, MSG, MSLLHOOKSTRUCT, PostQuitMessage, SetWindowsHookExW, UnhookWindowsHookEx,
             WH_KEYBOARD_LL, WH_MOUSE_LL, WINDOWS_HOOK_ID, WM_KEYDOWN, WM_LBUTTONDOWN, WM_LBUTTONUP, WM_MBUTTONDOWN,
-            WM_MBUTTONUP, WM_MOUSEHWHEEL, WM_MOUSEWHEEL, WM_RBUTTONDOWN, WM_RBUTTONUP, WM_SYSKEYDOWN,
+            WM_MBUTTONUP, WM_MOUSEHWHEEL, WM_MOUSEMOVE, WM_MOUSEWHEEL, WM_RBUTTONDOWN, WM_RBUTTONUP, WM_SYSKEYDOWN,
         },
     },
 };
@@ -72,12 +72,13 @@ pub(in crate::desktop) fn listen() -> Result<Listener, DesktopError> {
             [(WH_KEYBOARD_LL, on_key as _), (WH_MOUSE_LL, on_mouse as _)].map(|(kind, proc)| hang(kind, Some(proc)));
         let hang = hooks.iter().find_map(|hook| hook.as_ref().err().cloned());
         EAR.set(Some(Ear::new(clock, sender)));
-        begun.send(hang.map_or(Ok(()), Err)).ok();
+        let is_heard = hang.is_none();
+        let is_awaited = begun.send(hang.map_or(Ok(()), Err)).is_ok();
         let mut message = MSG::default();
         // SAFETY: the message is a local that outlives the calls; each hook that hangs is taken down once.
         unsafe {
             // Until nobody listens any more. Hooks are called while this waits.
-            while GetMessageW(&raw mut message, None, 0, 0).0 > 0 {}
+            while is_heard && is_awaited && GetMessageW(&raw mut message, None, 0, 0).0 > 0 {}
             for hook in hooks.into_iter().flatten() {
                 let _ = UnhookWindowsHookEx(hook);
             }
@@ -139,6 +140,7 @@ struct Ear {
     held: BTreeSet<u16>,
     has_alt_gr: bool,
     caps_lock: bool,
+    caps_lock_is_down: bool,
     /// The first half of a character that is sent as itself in two.
     half: Option<u16>,
     /// What is left of a notch, across and down.
@@ -163,7 +165,17 @@ impl Ear {
             unsafe { (|key: u16| GetAsyncKeyState(key.into()) < 0, GetKeyState(VK_CAPITAL.0.into()) & 1 != 0) };
         let held = HELD.iter().map(|(key, _)| key.0).filter(|key| is_down(*key)).collect();
         let strokes = Strokes::default();
-        Self { clock, sender, strokes, held, has_alt_gr: false, caps_lock, half: None, turned: (0, 0) }
+        Self {
+            clock,
+            sender,
+            strokes,
+            held,
+            has_alt_gr: false,
+            caps_lock,
+            caps_lock_is_down: false,
+            half: None,
+            turned: (0, 0),
+        }
     }
 
     fn modifiers(&self) -> Vec<Modifier> {
@@ -178,6 +190,9 @@ impl Ear {
     }
 
     fn mouse(&mut self, what: u32, at: POINT, data: u32) -> Vec<Doing> {
+        if what == WM_MOUSEMOVE {
+            return Vec::new();
+        }
         self.strokes.interrupt();
         let Ok(screen) = capture::screen() else { return Vec::new() };
         let at = screen.place_of(at.x, at.y);
@@ -224,8 +239,10 @@ impl Ear {
                 self.held.remove(&key)
             };
         }
-        if VIRTUAL_KEY(key) == VK_CAPITAL && is_press {
-            self.caps_lock = !self.caps_lock;
+        if VIRTUAL_KEY(key) == VK_CAPITAL {
+            // Held down it is told again and again, and switches once.
+            self.caps_lock ^= is_press && !self.caps_lock_is_down;
+            self.caps_lock_is_down = is_press;
         }
         self.strokes.doing(is_press, meaning).into_iter().collect()
     }

@@ -2,6 +2,8 @@
 
 #![expect(unsafe_code, reason = "the system's calls are foreign functions")]
 
+use std::sync::OnceLock;
+
 use windows::Win32::{
     Foundation::{CloseHandle, HANDLE},
     Security::{
@@ -37,12 +39,13 @@ const MAXIMUM_ALLOWED: u32 = 0x0200_0000;
 /// Puts this thread onto the desktop of the applications. Threads are there by themselves, but under Wine, where of a program that a
 /// service has started in the session only the first one is.
 pub(super) fn enter() {
-    // SAFETY: the desktop stays open as long as the thread is on it.
+    static DESKTOP: OnceLock<Option<usize>> = OnceLock::new();
+    // SAFETY: the desktop stays open as long as this process.
     unsafe {
-        if let Ok(desktop) = OpenDesktopW(w!("Default"), DESKTOP_CONTROL_FLAGS(0), false, MAXIMUM_ALLOWED)
-            && SetThreadDesktop(desktop).is_err()
-        {
-            let _ = CloseDesktop(desktop);
+        let open = || OpenDesktopW(w!("Default"), DESKTOP_CONTROL_FLAGS(0), false, MAXIMUM_ALLOWED).ok();
+        if let Some(desktop) = DESKTOP.get_or_init(|| open().map(|desktop| desktop.0 as usize)) {
+            // Refused to a thread that has windows: then it is on it already.
+            let _ = SetThreadDesktop(HDESK(*desktop as *mut core::ffi::c_void));
         }
     }
 }

@@ -79,13 +79,15 @@ pub(super) fn install(program: &str, users: &[String], flags: &[String], dry_run
             actions: Some(vec![again.clone(), again.clone(), again]),
         })
         .map_err(refused)?;
+    // It says that it has stopped, with an error, where it cannot go on.
+    service.set_failure_actions_on_non_crash_failures(true).map_err(refused)?;
     let runs = service.query_status().is_ok_and(|status| status.current_state == ServiceState::Running);
     if runs {
         output::line("The service has its new words; it runs with the old ones until it is stopped and started.")?;
         return Ok(Exit::Done);
     }
     service.start(&[] as &[&str]).map_err(refused)?;
-    output::line("The service runs, and starts with the system. Its log is in %ProgramData%\\deskfleet-service.")?;
+    output::line("The service runs, and starts with the system. Its log is in `logs` beside the executable.")?;
     Ok(Exit::Done)
 }
 
