@@ -79,8 +79,10 @@ pub(super) fn install(program: &str, users: &[String], flags: &[String], dry_run
             actions: Some(vec![again.clone(), again.clone(), again]),
         })
         .map_err(refused)?;
-    // It says that it has stopped, with an error, where it cannot go on.
-    service.set_failure_actions_on_non_crash_failures(true).map_err(refused)?;
+    // It says that it has stopped, with an error, where it cannot go on. Wine knows no such setting.
+    if let Err(error) = service.set_failure_actions_on_non_crash_failures(true) {
+        output::remark(format!("it is started again after a crash only: {:#}", refused(error)));
+    }
     let runs = service.query_status().is_ok_and(|status| status.current_state == ServiceState::Running);
     if runs {
         output::line("The service has its new words; it runs with the old ones until it is stopped and started.")?;
