@@ -49,13 +49,13 @@ impl Keeper {
         Self { users: users.iter().map(|user| user.to_lowercase()).collect(), kept: BTreeMap::new() }
     }
 
-    /// What is to be done now. `console` is the session that has the console.
-    pub(super) fn round(&mut self, seen: &[Seen], console: Option<u32>, now: Mono) -> Vec<Deed> {
+    /// What is to be done now.
+    pub(super) fn round(&mut self, seen: &[Seen], console_is_free: bool, now: Mono) -> Vec<Deed> {
         let is_seen = |session: u32, user: &str| seen.iter().any(|seen| seen.session == session && seen.user == user);
         // One agent a session: that of a user who has logged off ends by itself, and is waited for.
         self.kept.retain(|session, kept| kept.running_since.is_some() || is_seen(*session, &kept.user));
         // Who is not named need not want the own desktop open to whoever stands before the console.
-        let mut console_is_free = !self.users.is_empty() && !seen.iter().any(|seen| Some(seen.session) == console);
+        let mut console_is_free = console_is_free && !self.users.is_empty();
         let mut deeds = Vec::new();
         for seen in seen.iter().filter(|seen| is_wanted(&self.users, &seen.user)) {
             let kept = self.kept.entry(seen.session).or_insert_with(|| Kept {
@@ -122,9 +122,9 @@ mod tests {
     fn each_wanted_session_gets_one_agent() {
         let mut keeper = Keeper::new(&["Bot1".to_owned(), r"CORP\bot2".to_owned()]);
         let all = [seen(1, r"CORP\bot1", false), seen(2, r"corp\Bot2", false), seen(3, r"OTHER\bot2", false)];
-        assert_eq!(starts(&keeper.round(&all, Some(1), at(0))), [1, 2]);
-        assert_eq!(keeper.round(&all, Some(1), at(9)), [], "they run");
-        assert_eq!(starts(&Keeper::new(&[]).round(&all, Some(1), at(0))), [1, 2, 3], "nobody named: everybody");
+        assert_eq!(starts(&keeper.round(&all, false, at(0))), [1, 2]);
+        assert_eq!(keeper.round(&all, false, at(9)), [], "they run");
+        assert_eq!(starts(&Keeper::new(&[]).round(&all, false, at(0))), [1, 2, 3], "nobody named: everybody");
     }
 
     #[test]
@@ -134,51 +134,51 @@ mod tests {
         let mut now = 0;
         let mut pauses = Vec::new();
         for _ in 0..9 {
-            assert_eq!(starts(&keeper.round(&all, None, at(now))), [1]);
+            assert_eq!(starts(&keeper.round(&all, false, at(now))), [1]);
             now += 1;
             let pause = keeper.ended(1, at(now)).as_secs();
-            assert_eq!(keeper.round(&all, Some(1), at(now + pause - 1)), []);
+            assert_eq!(keeper.round(&all, false, at(now + pause - 1)), []);
             now += pause;
             pauses.push(pause);
         }
         assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 300, 300, 300]);
-        keeper.round(&all, Some(1), at(now));
+        keeper.round(&all, false, at(now));
         assert_eq!(keeper.ended(1, at(now + 60)).as_secs(), 5, "it ran for a while");
     }
 
     #[test]
     fn a_session_that_somebody_else_logs_on_to_starts_anew() {
         let mut keeper = Keeper::new(&[]);
-        keeper.round(&[seen(1, "bot", false)], Some(1), at(0));
+        keeper.round(&[seen(1, "bot", false)], false, at(0));
         keeper.ended(1, at(1));
-        assert_eq!(keeper.round(&[], Some(1), at(1)), []);
-        assert_eq!(starts(&keeper.round(&[seen(1, "bot", false)], Some(1), at(2))), [1], "logged off and on again");
-        assert_eq!(keeper.round(&[seen(1, "other", false)], Some(1), at(3)), [], "the last one's agent is still there");
+        assert_eq!(keeper.round(&[], false, at(1)), []);
+        assert_eq!(starts(&keeper.round(&[seen(1, "bot", false)], false, at(2))), [1], "logged off and on again");
+        assert_eq!(keeper.round(&[seen(1, "other", false)], false, at(3)), [], "the last one's agent is still there");
         keeper.ended(1, at(4));
-        assert_eq!(starts(&keeper.round(&[seen(1, "other", false)], Some(1), at(4))), [1]);
+        assert_eq!(starts(&keeper.round(&[seen(1, "other", false)], false, at(4))), [1]);
     }
 
     #[test]
     fn a_session_that_is_not_told_for_a_moment_keeps_its_agent() {
         let mut keeper = Keeper::new(&[]);
-        keeper.round(&[seen(1, "bot", false)], Some(1), at(0));
-        assert_eq!(keeper.round(&[], Some(1), at(1)), []);
-        assert_eq!(keeper.round(&[seen(1, "bot", false)], Some(1), at(2)), [], "not a second one");
+        keeper.round(&[seen(1, "bot", false)], false, at(0));
+        assert_eq!(keeper.round(&[], false, at(1)), []);
+        assert_eq!(keeper.round(&[seen(1, "bot", false)], false, at(2)), [], "not a second one");
     }
 
     #[test]
     fn a_closed_session_goes_back_to_a_console_that_nobody_uses() {
         let mut keeper = Keeper::new(&["bot1".to_owned(), "bot2".to_owned()]);
         let closed = [seen(2, "bot1", true), seen(3, "bot2", true)];
-        assert_eq!(moves(&keeper.round(&closed, Some(1), at(0))), [2], "there is one console");
-        assert_eq!(moves(&keeper.round(&closed, Some(1), at(1))), [3], "the first could not be moved");
-        assert_eq!(moves(&keeper.round(&closed, Some(1), at(2))), [0; 0], "not all the time");
-        assert_eq!(moves(&keeper.round(&closed, Some(1), at(31))), [2]);
+        assert_eq!(moves(&keeper.round(&closed, true, at(0))), [2], "there is one console");
+        assert_eq!(moves(&keeper.round(&closed, true, at(1))), [3], "the first could not be moved");
+        assert_eq!(moves(&keeper.round(&closed, true, at(2))), [0; 0], "not all the time");
+        assert_eq!(moves(&keeper.round(&closed, true, at(31))), [2]);
         let one_there = [seen(2, "bot1", false), seen(3, "bot2", true)];
-        assert_eq!(moves(&keeper.round(&one_there, Some(2), at(99))), [0; 0], "the console is taken");
+        assert_eq!(moves(&keeper.round(&one_there, false, at(99))), [0; 0], "the console is taken");
         let by_a_person = [seen(1, "a person", false), seen(3, "bot2", true)];
-        assert_eq!(moves(&keeper.round(&by_a_person, Some(1), at(200))), [0; 0], "nobody is thrown off the console");
-        assert_eq!(moves(&keeper.round(&[seen(4, "a person", true)], None, at(300))), [0; 0], "nor looked after");
-        assert_eq!(moves(&Keeper::new(&[]).round(&closed, Some(1), at(0))), [0; 0], "nobody is named");
+        assert_eq!(moves(&keeper.round(&by_a_person, false, at(200))), [0; 0], "nobody is thrown off the console");
+        assert_eq!(moves(&keeper.round(&[seen(4, "a person", true)], true, at(300))), [0; 0], "nor looked after");
+        assert_eq!(moves(&Keeper::new(&[]).round(&closed, true, at(0))), [0; 0], "nobody is named");
     }
 }

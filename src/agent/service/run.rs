@@ -140,10 +140,9 @@ impl Service {
             tracing::info!(sessions = ?seen, console = sessions::console(), "who is logged on");
             self.seen.clone_from(&seen);
         }
-        for deed in self.keeper.round(&seen, sessions::console(), now) {
+        for deed in self.keeper.round(&seen, sessions::console_is_free(), now) {
             match deed {
                 Deed::Start(seen) => self.start(&seen),
-                Deed::TakeToConsole(_) if !sessions::console_is_free() => {}
                 Deed::TakeToConsole(seen) => match sessions::take_to_console(seen.session) {
                     Ok(()) => tracing::info!(session = seen.session, user = seen.user, "taken back to the console"),
                     Err(error) => {
@@ -172,15 +171,17 @@ impl Service {
         }
     }
 
-    /// The command line of an agent. What is not told is the user's own: its folder, its log, its name where there are several.
+    /// The command line of an agent. What is not told is the user's own: its folder, its log, its name where there are several. A file with settings
+    /// tells it all.
     fn line(&self, variables: &BTreeMap<String, String>) -> String {
         let program = std::env::current_exe().unwrap_or_default().to_string_lossy().into_owned();
         let local = variables.get("LOCALAPPDATA").map_or(r"C:\deskfleet", String::as_str);
         let mut words = vec![program, "agent".to_owned(), "run".to_owned()];
         words.extend(self.wishes.flags.iter().cloned());
+        let is_told =
+            |flag: &str| self.wishes.flags.iter().any(|word| word == flag || word.starts_with(&format!("{flag}=")));
         let mut unless_told = |flag: &str, value: String| {
-            let told = |word: &String| word == flag || word.starts_with(&format!("{flag}="));
-            if !self.wishes.flags.iter().any(told) {
+            if !is_told(flag) && !is_told("--config") {
                 words.extend([flag.to_owned(), value]);
             }
         };

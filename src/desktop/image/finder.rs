@@ -122,11 +122,14 @@ struct Found {
     peaks: Vec<Peak>,
 }
 
-/// Places of one size of the picture, best first.
+/// What a smaller size of the picture shows, best first.
 struct Rough {
+    /// At that size, with the scores there.
+    small: Vec<Peak>,
+    /// The same at full size, as far as they were followed.
+    refined: Vec<Peak>,
+    /// Of neighbours the best.
     peaks: Vec<Peak>,
-    /// Nothing that came near the best is left out, and they are places apart.
-    is_complete: bool,
 }
 
 impl Cascade<'_> {
@@ -255,8 +258,9 @@ impl Cascade<'_> {
             });
         }
         let largest = self.largest_affordable(template, channel).filter(|_| self.options.index.is_none())?;
-        let rough = self.rough_at(template, channel, largest).filter(|rough| rough.is_complete)?;
-        self.accept(How::at_depth(largest), rough.peaks)
+        let rough = self.rough_at(template, channel, largest)?;
+        let is_whole = pyramid::is_complete(&rough.small, || template.worst_at(largest)) && !self.slides(&rough);
+        is_whole.then(|| self.accept(How::at_depth(largest), rough.peaks)).flatten()
     }
 
     /// The largest of the smaller sizes that is searched faster than all of the picture: it shows best what looks alike.
@@ -276,24 +280,23 @@ impl Cascade<'_> {
         if level.cost(pattern) > MAX_ROUGH_COST {
             return None;
         }
-        let mut peaks = pyramid::rough(level, pattern);
-        let is_complete = self.options.wants_all() && pyramid::is_complete(&peaks, template.worst_at(depth));
+        let small = pyramid::rough(level, pattern);
+        let mut refined = small.clone();
         for depth in (0..depth).rev() {
-            peaks = pyramid::refine(&peaks, self.view.plane_at(channel, depth), template.smaller(depth)?);
+            refined = pyramid::refine(&refined, self.view.plane_at(channel, depth), template.smaller(depth)?);
         }
         let score = |x: usize, y: usize| template.pattern().score_at(self.view.plane(channel), x, y);
-        let best = best_of_each(pyramid::candidates(&peaks), size_of(template), self.options.score, score);
-        let is_complete = is_complete && !self.slides(&peaks, &best);
-        Some(Rough { peaks: best, is_complete })
+        let peaks = best_of_each(pyramid::candidates(&refined), size_of(template), self.options.score, score);
+        Some(Rough { small, refined, peaks })
     }
 
     /// Whether the picture looks the same shifted along, as on a stripe: then which place is the best is chance, and so is which others are far enough
     /// from it to be told.
-    fn slides(&self, peaks: &[Peak], best: &[Peak]) -> bool {
-        let Some(first) = best.first() else { return false };
+    fn slides(&self, rough: &Rough) -> bool {
+        let Some(first) = rough.peaks.first() else { return false };
         let apart = |one: &Peak, other: &Peak| one.x.abs_diff(other.x).max(one.y.abs_diff(other.y)) > SHIFT;
         let is_rival = |peak: &&Peak| peak.score > first.score - self.options.margin;
-        peaks.iter().filter(is_rival).any(|peak| best.iter().all(|kept| apart(kept, peak)))
+        rough.refined.iter().filter(is_rival).any(|peak| rough.peaks.iter().all(|kept| apart(kept, peak)))
     }
 
     fn accept(&self, how: How, peaks: Vec<Peak>) -> Option<Found> {

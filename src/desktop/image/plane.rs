@@ -67,12 +67,14 @@ impl Plane {
     /// So far to the right and down on a larger plane, its edges drawn out.
     pub(super) fn moved(&self, (right, down): (usize, usize), larger: usize) -> Self {
         let (width, height) = (self.width + larger, self.height + larger);
-        let inside = |at: usize, by: usize, length: usize| at.saturating_sub(by).min(length - 1);
-        let values = (0..height).flat_map(|y| {
-            let row = self.row(inside(y, down, self.height));
-            (0..width).map(move |x| row[inside(x, right, self.width)])
-        });
-        Self { width, height, values: values.collect() }
+        let mut values = Vec::with_capacity(width * height);
+        for y in 0..height {
+            let row = self.row(y.saturating_sub(down).min(self.height - 1));
+            values.extend(std::iter::repeat_n(row[0], right));
+            values.extend_from_slice(row);
+            values.extend(std::iter::repeat_n(row[self.width - 1], larger - right));
+        }
+        Self { width, height, values }
     }
 
     pub(super) fn row(&self, y: usize) -> &[u8] {

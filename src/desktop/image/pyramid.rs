@@ -82,9 +82,9 @@ fn best_apart(mut peaks: Vec<Peak>, size: (usize, usize)) -> Vec<Peak> {
 
 /// Whether every place that scores about as well as the best is among them, however it lies to the grid of this size. `worst` is what the template
 /// itself scores where it lies worst.
-pub(super) fn is_complete(peaks: &[Peak], worst: f64) -> bool {
+pub(super) fn is_complete(peaks: &[Peak], worst: impl FnOnce() -> f64) -> bool {
     let least = peaks.first().map_or(WORTH, |best| (best.score - SPREAD).max(WORTH));
-    peaks.len() < MAX_PLACES && worst * RIVAL_KEEPS >= least
+    peaks.len() < MAX_PLACES && worst() * RIVAL_KEEPS >= least
 }
 
 /// What the template scores at this size where it lies worst to the grid: fine patterns are another picture there.
